@@ -1,0 +1,93 @@
+// The memory map of one address space (struct mm_struct). Host mappings hold the pages; this class
+// holds the truth about what the guest mapped, chooses addresses and drives the stub's mapping calls.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "emulated_kernel/base/ref.h"
+#include "emulated_kernel/base/user_ptr.h"
+#include "emulated_kernel/fd/file.h"
+#include "emulated_kernel/platform.h"
+#include "emulated_kernel/sync/wait.h"
+
+namespace starry {
+
+class Task;
+
+// One mapped range. Key of the map is `start`; neighbours that could be one are merged.
+struct Vma {
+  uint64_t start = 0, end = 0;
+  int prot = 0;           // PROT_*
+  int flags = 0;          // MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED
+  Ref<File> file;         // null: anonymous
+  uint64_t offset = 0;    // of start, in file
+  uint64_t dev = 0, ino = 0;
+  std::string name;       // path for /proc/self/maps, "[heap]", "[stack]", "[vdso]", "[anon:x]"
+  bool dont_fork = false, wipe_on_fork = false, locked = false;
+  bool shared() const { return (flags & 0x01) != 0; }
+};
+
+// Guest addresses. The reserved window holds stub, channels and per-thread areas; no guest mapping
+// may touch it. Others as on x86-64 Linux without randomisation.
+inline constexpr uint64_t GUEST_MIN_ADDR = 0x10000;             // vm.mmap_min_addr
+inline constexpr uint64_t GUEST_TASK_SIZE = 0x7ffffffff000;
+inline constexpr uint64_t GUEST_RESERVED_START = 0x6f0000000000;
+inline constexpr uint64_t GUEST_RESERVED_END = 0x700000000000;
+inline constexpr uint64_t GUEST_MMAP_TOP = 0x7ffff7fff000;      // mmap grows down from here
+inline constexpr uint64_t GUEST_STACK_TOP = 0x7ffffffff000;
+inline constexpr uint64_t GUEST_PIE_BASE = 0x555555554000;      // ELF_ET_DYN_BASE without ASLR
+
+class Mm final : public RefCounted, public UserMemory {
+ public:
+  explicit Mm(Ref<HostSpace> space);
+  ~Mm() override;
+
+  // System calls of the family; addresses and errors as in their man pages. They lock the map and may
+  // suspend the fiber. `by` is the thread whose carrier performs the operations.
+  Result<uint64_t> mmap(HostThread& by, uint64_t addr, uint64_t len, int prot, int flags, Ref<File> file,
+                        uint64_t offset, std::string name = {});
+  Result<void> munmap(HostThread& by, uint64_t addr, uint64_t len);
+  Result<void> mprotect(HostThread& by, uint64_t addr, uint64_t len, int prot);
+  Result<uint64_t> mremap(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len,
+                          int flags, uint64_t new_addr);
+  Result<uint64_t> brk(HostThread& by, uint64_t addr);
+  Result<void> madvise(HostThread& by, uint64_t addr, uint64_t len, int advice);
+  Result<void> msync(HostThread& by, uint64_t addr, uint64_t len, int flags);
+
+  // Copies map and limits for fork(2); `space` is the forked host process.
+  Ref<Mm> fork(Ref<HostSpace> space);
+  // Records a mapping that exists already (vdso, vvar of a new space).
+  void adopt(Vma vma);
+
+  // UserMemory
+  Result<void> read(UserAddr addr, void* dst, size_t n) override;
+  Result<void> write(UserAddr addr, const void* src, size_t n) override;
+  Result<size_t> read_some(UserAddr addr, void* dst, size_t n) override;
+  Result<size_t> write_some(UserAddr addr, const void* src, size_t n) override;
+  Result<std::string> read_cstr(UserAddr addr, size_t max, int too_long) override;
+  Result<uint32_t> load32(UserAddr addr) override;
+  Result<uint32_t> cmpxchg32(UserAddr addr, uint32_t expected, uint32_t desired) override;
+
+  const Vma* find(uint64_t addr) const;  // the vma that contains addr, or null
+  // True if every byte of the range is mapped with all of `prot`.
+  bool range_has(uint64_t addr, uint64_t len, int prot) const;
+  const std::map<uint64_t, Vma>& vmas() const { return vmas_; }
+  uint64_t total_pages() const;          // for RLIMIT_AS, VmSize
+
+  Ref<HostSpace> space;
+  Mutex lock;
+  uint64_t brk_start = 0, brk_end = 0;
+  uint64_t arg_start = 0, arg_end = 0, env_start = 0, env_end = 0, stack_start = 0;
+  uint64_t code_start = 0, code_end = 0, data_start = 0, data_end = 0;
+  uint64_t vdso = 0;                     // AT_SYSINFO_EHDR, 0 if none
+  std::vector<uint8_t> auxv;             // /proc/self/auxv
+  uint64_t peak_pages = 0;
+
+ private:
+  std::map<uint64_t, Vma> vmas_;
+};
+
+}  // namespace starry

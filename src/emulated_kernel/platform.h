@@ -1,0 +1,130 @@
+// Everything the kernel library needs from the world outside: clocks, entropy, guest address spaces
+// and the host threads that carry guest threads. The tracer implements it on the host; unit tests
+// with tests/unit/fake_platform.h. Nothing else in the kernel archives may call the host.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "emulated_kernel/abi/guest_regs.h"
+#include "emulated_kernel/base/ref.h"
+#include "emulated_kernel/base/result.h"
+
+namespace starry {
+
+class Task;
+
+// One host system call of the memory family, executed by the stub inside a guest's address space.
+struct HostOp {
+  // nr = CMPXCHG32: not a system call but an atomic compare-and-exchange: args = {address, expected,
+  // desired}; the result is the old value, or -EFAULT.
+  static constexpr int64_t CMPXCHG32 = -1;
+  int64_t nr = 0;
+  uint64_t args[6] = {};
+  // >= 0: a supervisor-side descriptor; the stub receives its own copy, uses it as the `fd` argument
+  // (args[4]) and closes it.
+  int fd = -1;
+};
+
+// A guest address space: one host process. Dies (host SIGKILL) when the last reference goes.
+class HostSpace : public RefCounted {
+ public:
+  // Raw access without looking at the memory map; works from any context. EFAULT, ESRCH (dead).
+  virtual Result<size_t> peek(uint64_t addr, void* dst, size_t n) = 0;
+  virtual Result<size_t> poke(uint64_t addr, const void* src, size_t n) = 0;
+  virtual int host_pid() const = 0;
+};
+
+// How a guest thread goes on after the kernel is done with it.
+struct ResumeSignal {  // build a Linux signal frame on the guest's stack and enter the handler
+  int signo = 0;
+  uint64_t handler = 0, restorer = 0;
+  uint64_t sp = 0;           // top of the stack to use: altstack end, or rsp - 128
+  uint64_t saved_mask = 0;   // uc_sigmask
+  uint64_t altstack_sp = 0, altstack_size = 0;
+  uint32_t altstack_flags = 0;  // uc_stack
+  uint8_t siginfo[128] = {};
+  bool use_siginfo = true;
+};
+
+// The host thread that carries one guest thread. While the kernel works for the guest thread, the
+// carrier waits in the stub; resume() lets it go.
+class HostThread {
+ public:
+  virtual ~HostThread() = default;
+  // General registers as of the last event; what the kernel changes here takes effect at resume.
+  virtual GuestRegs& regs() = 0;
+  // Lets the guest run (with regs().rax as the result of a system call). Never blocks.
+  virtual void resume() = 0;
+  // The same, entering a signal handler. An unwritable frame comes back as an EventKind::bad_frame.
+  virtual void resume_signal(const ResumeSignal&) = 0;
+  // For rt_sigreturn(2): loads the frame at regs().rsp, FP state included, into regs() and the
+  // carrier; `mask`/`altstack` receive what the frame holds. Suspends the fiber. EFAULT if bad.
+  struct SavedFrame {
+    uint64_t mask = 0, altstack_sp = 0, altstack_size = 0;
+    uint32_t altstack_flags = 0;
+  };
+  virtual Result<SavedFrame> load_signal_frame() = 0;
+  // Runs mapping operations in the address space, in order, stopping at the first failure. Suspends
+  // the calling fiber (which keeps its emulated CPU) until done. Value of the last one, or its errno.
+  virtual Result<int64_t> run_ops(std::span<const HostOp> ops) = 0;
+  // Makes a guest thread that is running in user mode enter the kernel soon (EventKind::kicked).
+  // May also be seen after the thread's next system call: the kernel must tolerate a late one.
+  virtual void kick() = 0;
+  // Binds the carrier to the host CPU that stands for an emulated one.
+  virtual void bind_cpu(int emulated_cpu) = 0;
+  // A new carrier in the same address space whose first event is EventKind::started. It starts with
+  // a copy of this thread's registers and FP state; the caller then edits the new regs(). `tls`
+  // non-zero sets fs_base. EAGAIN.
+  virtual Result<std::unique_ptr<HostThread>> clone_thread(Task& child) = 0;
+  // A copy of the whole address space (host copy-on-write) with one carrier.
+  virtual Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> fork(Task& child) = 0;
+  // Ends the carrier. If it is the last of its space the space may be released.
+  virtual void exit() = 0;
+  virtual int host_tid() const = 0;
+
+  // Buffers that travelled with the system call: the stub copied declared inputs into the channel and
+  // will copy outputs back on resume, so most accesses need no host call. window_read returns false if
+  // [addr, addr+n) was not brought along; window_write if there is no room (then poke() is used).
+  virtual bool window_read(uint64_t addr, void* dst, size_t n) = 0;
+  virtual bool window_write(uint64_t addr, const void* src, size_t n) = 0;
+};
+
+class Platform {
+ public:
+  virtual ~Platform() = default;
+  virtual uint64_t monotonic_ns() = 0;  // CLOCK_MONOTONIC
+  virtual uint64_t realtime_ns() = 0;   // CLOCK_REALTIME
+  virtual uint64_t boottime_ns() { return monotonic_ns(); }
+  virtual void entropy(void* dst, size_t n) = 0;
+  // CPU time used by a carrier so far, ns.
+  virtual uint64_t thread_cpu_ns(HostThread&) { return 0; }
+  // An empty address space (only the stub, vdso and vvar) with one carrier stopped in its stub.
+  // `image` receives the maps the host put there and the guest keeps (vdso, vvar).
+  struct FixedMap {
+    uint64_t start, end;
+    std::string name;  // "[vdso]", "[vvar]"
+    int prot;
+  };
+  struct NewSpace {
+    Ref<HostSpace> space;
+    std::unique_ptr<HostThread> thread;
+    std::vector<FixedMap> fixed;
+  };
+  virtual Result<NewSpace> new_space(Task& owner) = 0;
+  // Runs `fn` on the kernel thread soon. The only member that other host threads may call.
+  virtual void post(std::function<void()> fn) = 0;
+  // Runs `fn` on a helper host thread, for host work that may block; hand results back with post().
+  virtual void run_blocking(std::function<void()> fn) = 0;
+};
+
+Platform& platform();
+void set_platform(Platform* p);
+
+}  // namespace starry

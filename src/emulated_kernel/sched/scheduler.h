@@ -1,0 +1,68 @@
+// Simulated CPUs and run queues. Decides who runs; carrying it out is the kernel loop's job through
+// SchedHooks. No host calls; the clock comes from the caller, so tests use a virtual one.
+//
+// Policy (sched(7)): 99 FIFO/RR priorities above SCHED_OTHER; a higher priority pre-empts at once; a
+// pre-empted FIFO task returns to the head of its queue, a yielding one to the tail; RR and OTHER have
+// slices. Each CPU runs at most one task. A waking task goes to an idle allowed CPU (its last one
+// first), else to the allowed CPU whose current task has the lowest priority, pre-empting it if lower.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "emulated_kernel/base/result.h"
+#include "emulated_kernel/sched/sched_entity.h"
+
+namespace starry {
+
+class SchedHooks {
+ public:
+  virtual ~SchedHooks() = default;
+  // `se` holds CPU se.cpu and must give it up soon (it is in user mode or will pass exit_to_user).
+  virtual void request_resched(SchedEntity& se) = 0;
+  // `se` may now run on se.cpu (state running). Called from Scheduler::pick().
+  virtual void switch_to(SchedEntity& se) = 0;
+};
+
+class Scheduler {
+ public:
+  Scheduler(int cpus, SchedHooks& hooks);
+  ~Scheduler();
+  int cpu_count() const;
+
+  void init_task(SchedEntity& se);                         // a fresh OTHER task, all CPUs
+  void fork_task(SchedEntity& child, const SchedEntity& parent);  // inheritance, reset-on-fork
+  void wake(SchedEntity& se, uint64_t now);                // blocked -> queued (or nothing)
+  void block(SchedEntity& se, uint64_t now);               // running -> blocked, frees its CPU
+  void yield(SchedEntity& se, uint64_t now);               // running -> queued at the tail
+  void preempt(SchedEntity& se, uint64_t now);             // running -> queued (head or tail by rule)
+  void remove(SchedEntity& se, uint64_t now);              // exit: from whatever state
+  // Gives every idle CPU its next task through SchedHooks::switch_to. Returns how many switched.
+  int pick(uint64_t now);
+  // Slice expiry. next_tick() is when to call tick() next; UINT64_MAX when no CPU has a competitor.
+  uint64_t next_tick() const;
+  void tick(uint64_t now);
+
+  // sched_setscheduler/setparam/nice/affinity; arguments validated by the caller. May trigger
+  // request_resched. EINVAL if the mask has no existing CPU.
+  void set_policy(SchedEntity& se, int policy, int rt_priority, int nice, uint64_t now);
+  Result<void> set_affinity(SchedEntity& se, const CpuMask& mask, uint64_t now);
+  void set_pi_priority(SchedEntity& se, int prio, uint64_t now);
+  SchedEntity* current_on(int cpu) const;
+  bool idle(int cpu) const;
+  int queued(int cpu) const;
+  int nr_running() const;  // running + queued, for loadavg
+  uint64_t idle_ns(int cpu, uint64_t now) const;
+  uint64_t busy_ns(int cpu, uint64_t now) const;
+  uint64_t rr_interval_ns(const SchedEntity& se) const;  // sched_rr_get_interval(2)
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+Scheduler& scheduler();
+
+}  // namespace starry

@@ -1,0 +1,151 @@
+// A guest thread (struct task_struct) and what threads share. A thread group is what user space
+// calls a process. All of it belongs to the kernel thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "emulated_kernel/base/ref.h"
+#include "emulated_kernel/base/user_ptr.h"
+#include "emulated_kernel/fd/fd_table.h"
+#include "emulated_kernel/platform.h"
+#include "emulated_kernel/sched/sched_entity.h"
+#include "emulated_kernel/signal/task_signals.h"
+#include "emulated_kernel/sync/timer.h"
+#include "emulated_kernel/sync/wait.h"
+#include "emulated_kernel/task/cred.h"
+#include "emulated_kernel/task/rlimits.h"
+
+namespace starry {
+
+class Fiber;
+class FsContext;  // vfs/fs_context.h: root, cwd, umask
+class Mm;         // mm/mm.h: memory map of one address space
+class Task;
+class ThreadGroup;
+struct TraceState;
+class PosixTimers;
+class Terminal;
+
+// A session and its controlling terminal (setsid(2), credentials(7)).
+class Session : public RefCounted {
+ public:
+  explicit Session(pid_t id) : sid(id) {}
+  pid_t sid;
+  Terminal* tty = nullptr;  // tty/terminal.h; it clears this when it goes away
+};
+
+// A process (struct signal_struct and the shared half of task_struct).
+class ThreadGroup : public RefCounted {
+ public:
+  explicit ThreadGroup(pid_t id) : tgid(id) {}
+  ~ThreadGroup() override;
+
+  pid_t tgid;
+  std::vector<Task*> threads;      // leader first, in order of creation
+  ThreadGroup* parent = nullptr;   // never null for a live process except init's stand-in
+  std::vector<Ref<ThreadGroup>> children;
+  pid_t pgid = 0;
+  Ref<Session> session;
+  Rlimits rlimits;
+  SharedSignals signals;           // process-wide pending set, handlers: signal/task_signals.h
+
+  // Exit and wait state: task/exit.cc, task/wait.cc
+  bool exiting = false;            // exit_group began
+  bool zombie = false;             // all threads gone, status waits for the parent
+  int exit_status = 0;             // as wait(2) reports it
+  int exit_signal = 17;            // SIGCHLD; what the parent gets
+  bool stopped = false, continued_unwaited = false, stop_unwaited = false;
+  int stop_signal = 0;
+  WaitQueue wait_chld;             // parents sleeping in wait4 on a change of one of our children
+  WaitQueue vfork_done;            // the parent of a vfork sleeps here
+  WaitQueue pidfd_queue;           // pollers of pidfds
+  bool vfork_pending = false;
+  bool did_exec = false;
+  bool child_subreaper = false, dumpable = true;
+  int pdeath_signal = 0;
+  uint64_t start_time_ns = 0;
+  uint64_t utime_ns = 0, stime_ns = 0;            // of threads that are gone
+  uint64_t children_utime_ns = 0, children_stime_ns = 0;
+  uint64_t min_faults = 0, voluntary_switches = 0;
+  std::shared_ptr<PosixTimers> timers;            // time/: setitimer, timer_create
+  std::string exe_path;                           // /proc/self/exe
+  Ref<File> exe_file;
+  std::string cmdline_at_exec;                    // NUL-separated, fallback for /proc/pid/cmdline
+  uint32_t personality = 0;
+  int oom_score_adj = 0;
+
+  Task* leader() const { return threads.empty() ? nullptr : threads.front(); }
+};
+
+class Task final : public RefCounted, public Sleeper {
+ public:
+  Task(pid_t id, Ref<ThreadGroup> tg);
+  ~Task() override;
+
+  pid_t tid;
+  Ref<ThreadGroup> group;
+  Ref<Mm> mm;                      // null once exited
+  Ref<FdTable> files;
+  Ref<FsContext> fs;
+  Ref<const Cred> cred;            // copy-on-write: replace, never edit
+  TaskSignals sig;                 // blocked mask, private pending set, altstack
+  SchedEntity se;                  // policy, priority, affinity, emulated CPU
+  std::array<char, 16> comm{};     // NUL-terminated
+  bool no_new_privs = false;
+  bool keep_caps = false;
+  uint64_t timer_slack_ns = 50000;
+
+  // User-space addresses that the kernel acts on.
+  UserAddr clear_child_tid = 0;    // set_tid_address(2)
+  UserAddr robust_list = 0;        // set_robust_list(2)
+  size_t robust_list_len = 0;
+  UserAddr rseq = 0;               // rseq(2)
+  uint32_t rseq_len = 0, rseq_sig = 0;
+
+  // The current system call; valid while one is being served.
+  struct Call {
+    int64_t nr = -1;
+    uint64_t args[6] = {};
+    bool active = false;
+  } call;
+  // What restart_syscall(2) continues after ERESTART_RESTARTBLOCK.
+  std::function<SysResult(Task&)> restart_block;
+
+  std::unique_ptr<HostThread> host;
+  Fiber* fiber = nullptr;          // non-null while kernel code of this task is suspended
+  uint64_t utime_ns = 0, stime_ns = 0, start_time_ns = 0;
+  bool exited = false;
+  std::shared_ptr<TraceState> trace;
+
+  GuestRegs& regs() { return host->regs(); }
+  UserMemory& mem();               // the task's own address space
+  pid_t tgid() const { return group->tgid; }
+  uint64_t rlimit(int resource) const { return group->rlimits.cur(resource); }
+  File* file(int fd) const { return files->get(fd); }
+  std::string name() const { return comm.data(); }
+
+  // Sleeper
+  bool signal_pending(SleepMode mode) const override;
+  void block() override;
+  void wake_up() override;
+};
+
+// The task whose kernel code runs now. CHECKs that there is one.
+Task& current();
+bool in_task();
+
+// fd -> File, or EBADF.
+Result<Ref<File>> get_file(Task& t, int fd);
+
+// pid tables (task/pid_table.cc). All pids are emulated ones.
+pid_t alloc_pid();
+Task* find_task(pid_t tid);
+ThreadGroup* find_group(pid_t tgid);
+void for_each_group(const std::function<void(ThreadGroup&)>& fn);   // ascending tgid, zombies too
+
+}  // namespace starry

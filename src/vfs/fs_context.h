@@ -1,0 +1,16 @@
+// Root, current directory and umask of a process (struct fs_struct): shared by CLONE_FS.
+#pragma once
+
+#include "emulated_kernel/base/ref.h"
+#include "vfs/path.h"
+
+namespace starry {
+
+class FsContext : public RefCounted {
+ public:
+  Path root, cwd;
+  uint32_t umask = 022;
+  Ref<FsContext> copy() const;
+};
+
+}  // namespace starry
