@@ -13,7 +13,7 @@ class Timer : public boost::intrusive::set_base_hook<
   explicit Timer(std::function<void()> fn) : fn_(std::move(fn)) {}
   ~Timer() = default;  // auto-unlink: destroying an armed timer disarms it
   // Absolute CLOCK_MONOTONIC ns. Re-arming moves it. The callback runs in the kernel loop, outside
-  // any task's fiber: it must not sleep.
+  // any task's fiber: it must not sleep and must not destroy its own timer.
   void arm(uint64_t deadline_ns);
   void disarm();
   bool armed() const { return is_linked(); }

@@ -48,6 +48,7 @@ class SleepEntry final : public WaitEntry {
   explicit SleepEntry(Sleeper& s, bool excl = false) : sleeper_(s) { exclusive = excl; }
   bool on_wake(uint32_t events) override;
   bool woken() const { return woken_; }
+  const bool& woken_flag() const { return woken_; }  // for sleep_until
   uint32_t events() const { return events_; }
   void rearm() { woken_ = false; }
 
