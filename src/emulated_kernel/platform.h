@@ -105,6 +105,15 @@ class Platform {
   virtual void entropy(void* dst, size_t n) = 0;
   // CPU time used by a carrier so far, ns.
   virtual uint64_t thread_cpu_ns(HostThread&) { return 0; }
+  // The machine below, for sysinfo(2), /proc/meminfo and /proc/cpuinfo.
+  struct HostMemory {  // bytes
+    uint64_t total = 4ULL << 30, free = 2ULL << 30, available = 2ULL << 30, buffers = 0, cached = 0;
+  };
+  virtual HostMemory host_memory() { return {}; }
+  // The block of one processor in the host's /proc/cpuinfo ("key\t: value" lines); empty: unknown.
+  virtual std::string host_cpuinfo() { return {}; }
+  // Bytes of an address space that are in memory; 0: unknown.
+  virtual uint64_t resident_bytes(HostSpace&) { return 0; }
   // An empty address space (only the stub, vdso and vvar) with one carrier stopped in its stub.
   // `image` receives the maps the host put there and the guest keeps (vdso, vvar).
   struct FixedMap {

@@ -25,4 +25,23 @@ class Cred : public RefCounted {
   Ref<Cred> copy() const;
 };
 
+class Task;
+
+// Makes `next` the credentials of `t` (commit_creds): a change of identity or a gain of capabilities
+// clears the dumpable flag and the parent-death signal.
+void commit_cred(Task& t, Ref<Cred> next);
+
+// The effect on capabilities of a change of user ids from `old` to `next` (capabilities(7), "Effect of
+// user ID changes on capabilities").
+void fix_caps_after_setuid(const Cred& old, Cred& next);
+
+// Credentials after execve(2) of a file with this owner and mode: set-user-ID, set-group-ID and the
+// capability rules of capabilities(7). `privileged` false (no_new_privs, nosuid mount) ignores the
+// mode bits. `secure` receives AT_SECURE.
+Ref<Cred> cred_for_exec(const Cred& old, uint32_t mode, uint32_t uid, uint32_t gid, bool privileged,
+                        bool* secure);
+
+// ptrace(2)'s access check PTRACE_MODE_READ_FSCREDS, which also guards files of /proc/PID.
+bool may_inspect(const Task& by, const Task& target);
+
 }  // namespace starry
