@@ -51,6 +51,9 @@ struct ResumeSignal {  // build a Linux signal frame on the guest's stack and en
   uint32_t altstack_flags = 0;  // uc_stack
   uint8_t siginfo[128] = {};
   bool use_siginfo = true;
+  // More signals are pending: instead of running the handler's first instruction the carrier comes
+  // back with EventKind::kicked, so that the next frame is stacked on this one as on Linux.
+  bool again = false;
 };
 
 // The host thread that carries one guest thread. While the kernel works for the guest thread, the

@@ -20,6 +20,11 @@ Result<void> send_signal(ThreadGroup& target, const SigInfo& info);
 int send_signal_pgrp(pid_t pgid, const SigInfo& info);  // number of processes reached
 // A fault of the running instruction: unblocks and resets to default if blocked or ignored.
 void force_signal(Task& target, const SigInfo& info);
+void fault_to_signal(Task& t, const SigInfo& info);  // for EventKind::fault
+// EventKind::bad_frame: the frame of the handler being entered could not be written.
+void signal_bad_frame(Task& t);
+// Makes `t` look at its signals soon: ends its sleep, or interrupts its user code.
+void notify_signal(Task& t);
 
 // kill(2)'s permission rule. signo 0 = existence only.
 bool may_signal(const Task& from, const ThreadGroup& to, int signo);

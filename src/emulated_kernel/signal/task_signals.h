@@ -94,6 +94,9 @@ struct TaskSignals {
   bool killed = false;        // SIGKILL or exit_group: leave the kernel only to die
   SigSet sigwait = 0;         // signals that rt_sigtimedwait is waiting for
   WaitQueue* sigwait_queue = nullptr;
+  bool stopped = false;       // sleeps in the group stop
+  int frame_signo = 0;        // the handler being entered, and the mask before it: for a bad frame
+  SigSet frame_old_mask = 0;
 };
 
 }  // namespace starry

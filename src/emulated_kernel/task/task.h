@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "emulated_kernel/base/ref.h"
 #include "emulated_kernel/base/user_ptr.h"
@@ -48,6 +50,7 @@ class ThreadGroup : public RefCounted {
   pid_t tgid;
   std::vector<Task*> threads;      // leader first, in order of creation
   ThreadGroup* parent = nullptr;   // never null for a live process except init's stand-in
+  pid_t parent_tid = 0;            // the parent's thread that made us: PR_SET_PDEATHSIG, __WNOTHREAD
   std::vector<Ref<ThreadGroup>> children;
   pid_t pgid = 0;
   Ref<Session> session;
@@ -59,12 +62,16 @@ class ThreadGroup : public RefCounted {
   bool zombie = false;             // all threads gone, status waits for the parent
   int exit_status = 0;             // as wait(2) reports it
   int exit_signal = 17;            // SIGCHLD; what the parent gets
-  bool stopped = false, continued_unwaited = false, stop_unwaited = false;
+  bool stopping = false;           // every thread must stop before it returns to user mode
+  bool stopped = false;            // every thread did
+  bool continued_unwaited = false, stop_unwaited = false;
   int stop_signal = 0;
   WaitQueue wait_chld;             // parents sleeping in wait4 on a change of one of our children
   WaitQueue vfork_done;            // the parent of a vfork sleeps here
   WaitQueue pidfd_queue;           // pollers of pidfds
-  bool vfork_pending = false;
+  Task* execing = nullptr;         // the thread in execve(2) that waits for the others to go
+  WaitQueue exec_wait;
+  std::function<void(int status)> on_exit;        // SpawnRequest::on_exit
   bool did_exec = false;
   bool child_subreaper = false, dumpable = true;
   int pdeath_signal = 0;
@@ -119,7 +126,9 @@ class Task final : public RefCounted, public Sleeper {
   std::unique_ptr<HostThread> host;
   Fiber* fiber = nullptr;          // non-null while kernel code of this task is suspended
   uint64_t utime_ns = 0, stime_ns = 0, start_time_ns = 0;
-  bool exited = false;
+  bool vfork_pending = false;      // the parent waits until this thread drops its mm
+  bool exiting = false;            // on its way out: takes no more signals
+  bool exited = false;             // has no carrier, mm or files; a leader stays until it is reaped
   std::shared_ptr<TraceState> trace;
 
   GuestRegs& regs() { return host->regs(); }
