@@ -1,0 +1,62 @@
+// The command line of starryrun, parsed and checked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace starry {
+
+struct Options {
+  struct Bind {
+    std::string host, guest;  // both absolute
+    bool read_only = false;
+  };
+  struct Publish {
+    std::string addr;  // host address to listen on; empty: loopback, both families
+    uint16_t host_port = 0, guest_port = 0;
+    bool udp = false;
+  };
+
+  // What the guest's file tree is made of.
+  std::string root = "/";  // lower layer, absolute
+  std::string upper;       // writable layer; empty: a new one in the state directory
+  std::vector<Bind> binds;
+  std::string workdir;  // in the guest; empty: the host's current directory if the guest has it
+
+  // The machine and the first process.
+  int cpus = 0;         // 0: as many as the host lets us use
+  uint64_t memory = 0;  // bytes; 0: the host's
+  std::string hostname = "starry";
+  uint32_t uid = 1000, gid = 1000;
+  std::vector<std::string> env;  // K=V, on top of the host's environment
+  std::vector<std::string> command;
+
+  // The instance.
+  std::string name;         // never empty after parsing
+  bool name_given = false;  // by --name: must then be free
+  std::vector<Publish> publish;
+
+  // The strace-like log.
+  std::string trace_file;                // -o; "" = no log
+  std::vector<std::string> trace_exprs;  // -e, in order
+  unsigned trace_strsize = 32;           // -s
+  int trace_timestamps = 0;              // 1, 2, 3 for -t, -tt, -ttt
+  bool trace_syscall_times = false;      // -T
+  bool quiet = false;                    // -q
+};
+
+// Parses argv. Throws StartError on anything wrong. Returns nothing when --help or --version was
+// answered on stdout.
+std::optional<Options> parse_options(int argc, const char* const* argv);
+
+// Parts that the profile (config.h) shares with the command line. They throw StartError naming `what`.
+uint64_t parse_size(const std::string& text, const std::string& what);            // "512M"
+void parse_user(const std::string& text, const std::string& what, Options& out);  // "UID[:GID]"
+int parse_cpus(const std::string& text, const std::string& what);
+
+// True for a name that can be part of a path and of a socket's address.
+bool valid_instance_name(const std::string& name);
+
+}  // namespace starry
