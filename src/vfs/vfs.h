@@ -10,8 +10,20 @@
 
 namespace starry {
 
-class Task;
 class FsContext;
+class Inode;
+class Task;
+
+// Mounts the root file system. `fs_name` and arguments as for mount(2). Before anything else here.
+Result<Path> vfs_mount_root(std::string_view fs_name, std::string source, std::string data,
+                            unsigned long flags);
+// Mounts on an absolute path of the guest's tree, as the kernel itself (no permission checks); for
+// setting up /proc, /dev, --bind. `make_dirs` creates missing directories of the path in memory-only
+// or writable file systems.
+Result<void> vfs_mount(std::string_view fs_name, std::string source, std::string_view target,
+                       unsigned long flags, std::string data, bool make_dirs = false);
+// Root and working directory for the first process: "/" and `cwd` (ENOENT, ENOTDIR).
+Result<Ref<FsContext>> vfs_initial_context(std::string_view cwd);
 
 // openat(2) without the descriptor. dirfd may be AT_FDCWD.
 Result<Ref<File>> vfs_open(Task& t, int dirfd, std::string_view path, int flags, uint32_t mode);
@@ -22,6 +34,14 @@ Result<Ref<File>> vfs_open_exec(Task& t, int dirfd, std::string_view path, int a
 std::string vfs_path_name(const Path& p, const Path& root);
 // Absolute path of an open file as the task sees it; describe() for files that have no path.
 std::string vfs_file_name(Task& t, File& f);
+// Where an open file is: what magic links to it (/proc/self/fd/N) return from Inode::follow(). Pipes,
+// sockets and the like get an anonymous place: its name is describe(), its attributes are
+// File::stat(), opening it calls File::reopen().
+Path vfs_file_path(const Ref<File>& f);
+// The inode of an open file; null for pipes, sockets, eventfds, ...
+Inode* vfs_inode(const File& f);
+// fstat(2) of any file.
+Result<Kstat> vfs_file_stat(File& f);
 // Binds an AF_UNIX socket inode at `path` / finds the socket bound there. The inode keeps a weak
 // pointer to the owner object. EADDRINUSE, ECONNREFUSED, ...
 class UnixBinding;  // netstack/unix_binding.h

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "emulated_kernel/base/ref.h"
 #include "emulated_kernel/base/result.h"
 #include "emulated_kernel/base/user_ptr.h"
+#include "emulated_kernel/fd/file_attachments.h"
 #include "emulated_kernel/sync/wait_queue.h"
 
 namespace starry {
@@ -68,6 +70,8 @@ struct MapBacking {
 };
 
 class DirSink;  // receives directory entries, see fd/dir_sink.h
+class InodeWatches;  // fd/inotify.h
+struct Path;  // vfs/path.h
 class Task;
 
 class File : public RefCounted {
@@ -94,12 +98,22 @@ class File : public RefCounted {
   virtual Result<void> read_dir(DirSink&) { return Error{ENOTDIR}; }
   // close(2) by one process: POSIX locks and flush errors. Then the last reference runs ~File.
   virtual Result<void> flush(Task& /*t*/) { return {}; }
+  // Where the inode keeps its advisory locks (fd/locks.h fills the slot on first use).
+  virtual Ref<FileLocks>& lock_slot() { return attached.private_lock_slot; }
+  // The inode's inotify watches, made if `create`; nullptr: none, or files that cannot be watched.
+  virtual InodeWatches* inode_watches(bool /*create*/) { return nullptr; }
+  // F_GET_SEALS and F_ADD_SEALS (memfd_create(2)).
+  virtual Result<int> seals() { return Error{EINVAL}; }
+  virtual Result<void> add_seals(int /*seals*/) { return Error{EINVAL}; }
   // FIOASYNC, F_SETFL hooks.
   virtual Result<void> set_status_flags(int flags);
   // Text behind /proc/self/fd/N and strace -y: "/etc/passwd", "pipe:[123]", "socket:[45]",
   // "anon_inode:[eventpoll]".
   virtual std::string describe() const { return "anon_inode:[file]"; }
   virtual std::string fdinfo() const { return {}; }  // extra lines of /proc/self/fdinfo/N
+
+  // Opening /proc/self/fd/N of a file that has no path: pipes and terminals make a new description.
+  virtual Result<Ref<File>> reopen(int /*flags*/) { return Error{ENXIO}; }
 
   int flags() const { return flags_; }  // O_ACCMODE | O_NONBLOCK | O_APPEND | ... (no O_CLOEXEC)
   bool nonblocking() const;
@@ -108,6 +122,7 @@ class File : public RefCounted {
 
   // The file position and its owner: seekable files share it between dup'ed descriptors.
   int64_t pos = 0;
+  FileAttachments attached;
 
  protected:
   int flags_;

@@ -1,0 +1,52 @@
+// The mount tree (struct mount, mount(2)). One mount namespace for all guests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "emulated_kernel/base/ref.h"
+#include "emulated_kernel/base/result.h"
+#include "vfs/dentry.h"
+#include "vfs/inode.h"
+#include "vfs/path.h"
+
+namespace starry {
+
+class Mount final : public RefCounted {
+ public:
+  Mount(Ref<SuperBlock> sb, Ref<Dentry> root, std::string source, unsigned long flags);
+
+  const int id;             // mnt_id of statx(2), first field of mountinfo
+  const Ref<SuperBlock> sb;
+  const Ref<Dentry> root;   // of this mount: not the file system's root for bind mounts
+  std::string source;
+  unsigned long flags;      // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME
+  Ref<Mount> parent;        // null for the root mount and after umount
+  Ref<Dentry> mountpoint;   // in parent
+  std::vector<Ref<Mount>> children;
+  bool attached = false;
+
+  bool read_only() const;   // MS_RDONLY here
+  // "rw,nosuid,nodev" and the superblock's options, as /proc/mounts shows them.
+  std::string options() const;
+};
+
+// The mount on `p`, topmost, or null.
+Mount* mounted_on(const Path& p);
+// Steps from a mount point into what is mounted there, as often as needed.
+void follow_mounts(Path& p);
+
+// The root mount; empty before vfs_mount_root. Children in order of mounting.
+Mount* root_mount();
+// All mounts, parents before children, in order of mounting: for /proc/self/mountinfo.
+std::vector<Mount*> all_mounts();
+
+// Attaching and detaching; permission and flag checks are the caller's (vfs_mount).
+Result<Path> set_root_mount(Ref<Inode> root, std::string source, unsigned long flags);
+Result<Ref<Mount>> attach_mount(const Path& where, Ref<Mount> m);
+Result<void> detach_mount(Mount& m, bool lazy);  // EBUSY, EINVAL
+Result<void> move_mount(Mount& m, const Path& where);
+// Makes `new_root` (the root of a mount) the root of the tree and puts the old root at `put_old`.
+Result<void> pivot_mounts(const Path& new_root, const Path& put_old);
+
+}  // namespace starry
