@@ -122,6 +122,8 @@ class File : public RefCounted {
 
   // The file position and its owner: seekable files share it between dup'ed descriptors.
   int64_t pos = 0;
+  // Where it was opened (f_path); null for pipes, sockets, eventfds, ... Set by the VFS.
+  std::shared_ptr<const Path> path;
   FileAttachments attached;
 
  protected:
