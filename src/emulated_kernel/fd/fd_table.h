@@ -1,4 +1,6 @@
-// Descriptor table of a process (struct files_struct): shared by CLONE_FILES, copied by fork.
+// Descriptor table of a process (struct files_struct): shared by CLONE_FILES, copied by fork. It is
+// also the owner of the process's POSIX record locks: whatever takes a file out of the table drops the
+// locks that the table holds on that file's inode (fcntl(2)).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +14,7 @@ namespace starry {
 
 class FdTable : public RefCounted {
  public:
+  ~FdTable() override;
   // Lowest free number >= min and < limit (RLIMIT_NOFILE). EMFILE.
   Result<int> install(Ref<File> f, bool cloexec, uint64_t limit, int min = 0);
   // Puts f at exactly `fd` (dup2/dup3), returning what was there (may be null). The caller closes it.
@@ -26,7 +29,8 @@ class FdTable : public RefCounted {
   // Removes and returns all descriptors marked close-on-exec (or all, at exit).
   std::vector<Ref<File>> take_cloexec();
   std::vector<Ref<File>> take_all();
-  int capacity() const { return static_cast<int>(slots_.size()); }  // for FDSize, iteration
+  // Size of the table, growing in Linux's steps (64, 128, 256, ...): FDSize, iteration, select(2).
+  int capacity() const { return static_cast<int>(slots_.size()); }
   int open_count() const;
 
  private:
@@ -34,8 +38,12 @@ class FdTable : public RefCounted {
     Ref<File> file;
     bool cloexec = false;
   };
-  std::vector<Slot> slots_;
-  int first_free_hint_ = 0;
+  static constexpr size_t MIN_SLOTS = 64;  // NR_OPEN_DEFAULT
+  void grow_to(int fd);
+  void drop_locks(File& f);
+
+  std::vector<Slot> slots_ = std::vector<Slot>(MIN_SLOTS);
+  int first_free_hint_ = 0;  // no free number below it
 };
 
 }  // namespace starry

@@ -1,0 +1,18 @@
+#include "emulated_kernel/fd/file_attachments.h"
+
+#include "emulated_kernel/fd/async_owner.h"
+#include "emulated_kernel/fd/locks.h"
+
+namespace starry {
+
+FileAttachments::FileAttachments() = default;
+
+FileAttachments::~FileAttachments() {
+  while (!epoll_watches.empty()) epoll_watches.front().file_released();
+  if (owned_locks) {
+    owned_locks->drop_flock(this);
+    owned_locks->drop_records(this);
+  }
+}
+
+}  // namespace starry
