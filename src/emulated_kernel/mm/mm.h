@@ -57,6 +57,9 @@ class Mm final : public RefCounted, public UserMemory {
   Result<void> madvise(HostThread& by, uint64_t addr, uint64_t len, int advice);
   Result<void> msync(HostThread& by, uint64_t addr, uint64_t len, int flags);
 
+  // PR_SET_VMA_ANON_NAME: names anonymous memory for /proc/self/maps; empty takes the name away.
+  Result<void> set_anon_name(uint64_t addr, uint64_t len, const std::string& name);
+
   // Copies map and limits for fork(2); `space` is the forked host process.
   Ref<Mm> fork(Ref<HostSpace> space);
   // Records a mapping that exists already (vdso, vvar of a new space).

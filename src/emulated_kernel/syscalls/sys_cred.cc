@@ -183,10 +183,10 @@ SysResult sys_getgroups(Task& t, int size, UserPtr<gid_t> list) {
   return static_cast<int64_t>(groups.size());
 }
 
-SysResult sys_setgroups(Task& t, int size, UserPtr<gid_t> list) {
+SysResult sys_setgroups(Task& t, int size, UserPtr<const uint32_t> list) {
   if (!t.cred->capable(CAP_SETGID)) return Error{EPERM};
   if (static_cast<unsigned>(size) > GROUPS_MAX) return Error{EINVAL};
-  std::vector<gid_t> groups = TRY(t.mem().get_array(list, static_cast<size_t>(size)));
+  std::vector<gid_t> groups = TRY(t.mem().get_array(list.cast<gid_t>(), static_cast<size_t>(size)));
   if (std::find(groups.begin(), groups.end(), KEEP) != groups.end()) return Error{EINVAL};
   std::sort(groups.begin(), groups.end());
   Ref<Cred> next = t.cred->copy();
@@ -214,7 +214,7 @@ Result<size_t> cap_data_count(Task& t, UserPtr<__user_cap_header_struct> hdr) {
 
 }  // namespace
 
-SysResult sys_capget(Task& t, UserPtr<void> hdrp, UserPtr<void> datap) {
+SysResult sys_capget(Task& t, UserPtr<GuestCapHeader> hdrp, UserPtr<GuestCapData> datap) {
   const auto hdr = hdrp.cast<__user_cap_header_struct>();
   const Result<size_t> count = cap_data_count(t, hdr);
   // Asking for the preferred version: a wrong one and no data pointer.
@@ -235,7 +235,7 @@ SysResult sys_capget(Task& t, UserPtr<void> hdrp, UserPtr<void> datap) {
   return 0;
 }
 
-SysResult sys_capset(Task& t, UserPtr<void> hdrp, UserPtr<void> datap) {
+SysResult sys_capset(Task& t, UserPtr<GuestCapHeader> hdrp, UserPtr<const GuestCapData> datap) {
   const auto hdr = hdrp.cast<__user_cap_header_struct>();
   const size_t count = TRY(cap_data_count(t, hdr));
   const int pid = TRY(t.mem().get(hdr)).pid;

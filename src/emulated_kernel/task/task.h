@@ -20,6 +20,7 @@
 #include "emulated_kernel/sync/timer.h"
 #include "emulated_kernel/sync/wait.h"
 #include "emulated_kernel/task/cred.h"
+#include "emulated_kernel/task/prctl_state.h"
 #include "emulated_kernel/task/rlimits.h"
 
 namespace starry {
@@ -85,6 +86,7 @@ class ThreadGroup : public RefCounted {
   std::string cmdline_at_exec;                    // NUL-separated, fallback for /proc/pid/cmdline
   uint32_t personality = 0;
   int oom_score_adj = 0;
+  PrctlState prctl;                               // inherited by fork, kept by exec
 
   Task* leader() const { return threads.empty() ? nullptr : threads.front(); }
 };
