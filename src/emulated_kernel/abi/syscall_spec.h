@@ -15,11 +15,24 @@ enum class Kind : uint8_t {
 #undef ARG_KIND
 };
 
+// Formatters that an argument can have besides what its kind gives (abi/arg_formats.def).
+enum class Fmt : uint16_t {
+  NONE,
+#define ARG_FORMAT(name, size) name,
+#include "emulated_kernel/abi/arg_formats.def"
+#undef ARG_FORMAT
+};
+
+// Memory behind pointers: for PATH and STR up to the NUL; for BUF_* and STRUCT_* elem_size *
+// (len_arg < 0 ? 1 : args[len_arg]) bytes. elem_size 0: the size is not in the table. Bringing such
+// memory along is an optimisation: a call may ignore the argument (EPOLL_CTL_DEL), so a fault there
+// is left for the kernel to find.
 struct ArgSpec {
   Kind kind = Kind::HEX;
   int8_t len_arg = -1;     // index of the argument that holds the length / count of this buffer
   uint16_t elem_size = 0;  // bytes per unit of len_arg, or the fixed size of a struct (len_arg < 0)
-  uint16_t flags_id = 0;   // which flag family (abi/flags/*.def) for FLAGS / ENUM kinds
+  uint16_t flags_id = 0;   // a FlagFamily (abi/flags/*.def) for FLAGS / ENUM kinds
+  Fmt fmt = Fmt::NONE;
 };
 
 // Classes for strace's -e trace=%class. Bits.
@@ -46,7 +59,11 @@ enum SyscallClass : uint32_t {
 // How far the emulated kernel has it. NI: not implemented (ENOSYS and one warning).
 enum class Support : uint8_t { NI, PARTIAL, FULL };
 
-enum class RetKind : uint8_t { DEC, HEX, FD, PTR, VOID, OCT };
+// How the result is shown; the last group is a number with a decoded note, as `0x3 (flags O_RDWR)`.
+enum class RetKind : uint8_t {
+  DEC, HEX, FD, PTR, VOID, OCT,
+  SIGRETURN, SIGNO, IOCTL, FCNTL, PRCTL, PERSONALITY, SCHED_POLICY, TIMEX, TIME, IOPRIO,
+};
 
 struct SyscallSpec {
   int nr = -1;
@@ -58,6 +75,7 @@ struct SyscallSpec {
   struct Arg {
     const char* name = nullptr;
     ArgSpec spec;
+    uint8_t size = 8;  // of the C type: a value of 4 is passed in the lower half of the register
   } args[6];
 };
 

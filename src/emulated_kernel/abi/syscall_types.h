@@ -2,12 +2,17 @@
 #pragma once
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/timex.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include <cstdint>
@@ -47,6 +52,56 @@ struct GuestStackT {
 struct CloneArgs {  // clone3(2), all versions
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
       set_tid_size, cgroup;
+};
+struct GuestSigsetArg {  // sixth argument of pselect6(2)
+  UserAddr set;
+  uint64_t size;
+};
+struct GuestSigevent {  // sigevent(3type): what timer_create and mq_notify get
+  uint64_t value;
+  int32_t signo;
+  int32_t notify;
+  union {
+    int32_t tid;
+    struct {
+      UserAddr function, attribute;
+    } thread;
+    uint8_t pad[48];
+  };
+};
+static_assert(sizeof(GuestSigevent) == 64);
+struct GuestSembuf {  // semop(2)
+  uint16_t num;
+  int16_t op, flags;
+};
+struct GuestCapHeader {  // capget(2)
+  uint32_t version;
+  int32_t pid;
+};
+struct GuestCapData {
+  uint32_t effective, permitted, inheritable;
+};
+struct GuestSchedAttr {  // sched_setattr(2), including the util clamps
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+  uint32_t util_min, util_max;
+};
+struct GuestOpenHow {  // openat2(2)
+  uint64_t flags, mode, resolve;
+};
+struct GuestRseq {  // rseq(2), original ABI
+  uint32_t cpu_id_start, cpu_id;
+  UserAddr rseq_cs;
+  uint32_t flags;
+  uint32_t pad[3];
+};
+static_assert(sizeof(GuestRseq) == 32);
+struct GuestFutexWaitv {  // futex_waitv(2)
+  uint64_t val, uaddr;
+  uint32_t flags, reserved;
 };
 
 }  // namespace starry
