@@ -96,6 +96,8 @@ class HostThread {
   // will copy outputs back on resume, so most accesses need no host call. window_read returns false if
   // [addr, addr+n) was not brought along; window_write if there is no room (then poke() is used).
   virtual bool window_read(uint64_t addr, void* dst, size_t n) = 0;
+  // How many bytes from addr on travelled along (at most n); copies them. For strings: 0 if none.
+  virtual size_t window_prefix(uint64_t addr, void* dst, size_t n) = 0;
   virtual bool window_write(uint64_t addr, const void* src, size_t n) = 0;
 };
 

@@ -1,0 +1,147 @@
+// What supervisor and stub share: addresses, the channel of a guest thread, the doorbell, the info
+// page. Included by both sides; plain data only. Everything in a channel or doorbell can be changed by
+// the guest at any time: the supervisor reads each word once and checks it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emulated_kernel/abi/guest_regs.h"
+
+namespace starry::chan {
+
+// Fixed places inside the window that mm/mm.h keeps free of guest mappings (GUEST_RESERVED_*).
+inline constexpr uint64_t STUB_ADDR = 0x6f0000000000;      // text and data of the stub
+inline constexpr uint64_t INFO_ADDR = 0x6f1000000000;      // InfoPage (read-only), then Doorbell
+inline constexpr uint64_t CHANNELS_ADDR = 0x6f2000000000;  // Channel[MAX_SLOTS], shared
+inline constexpr uint64_t AREAS_ADDR = 0x6f3000000000;     // Area[MAX_SLOTS], private
+
+inline constexpr uint32_t MAX_SLOTS = 4096;           // carriers per address space
+inline constexpr uint64_t CHANNEL_SIZE = 128 * 1024;  // bytes per channel
+inline constexpr uint64_t AREA_SIZE = 64 * 1024;      // per carrier: Area, then its signal stack
+
+// Host signals that the stub uses: the kick (a real-time one that nothing else sends) and the traps.
+inline constexpr int KICK_SIGNAL = 63;
+
+enum Event : uint32_t {
+  EV_NONE,
+  EV_SYSCALL,
+  EV_KICKED,
+  EV_FAULT,
+  EV_STARTED,
+  EV_DONE,       // an action that is not a resume is finished; op_result holds its value
+  EV_BAD_FRAME,  // ACT_SIGNAL could not write the frame
+};
+
+enum Action : uint32_t {
+  ACT_NONE,
+  ACT_RESUME,      // write outs, load regs, back to the guest
+  ACT_SIGNAL,      // the same, then build `sig` on the guest's stack
+  ACT_OPS,         // run ops[0..nops)
+  ACT_LOAD_FRAME,  // rt_sigreturn: frame at regs.rsp -> regs, FP state, saved
+  ACT_CLONE,       // new carrier thread in slot new_slot
+  ACT_FORK,        // new host process, its carrier in the same slot of its own channels
+  ACT_EXIT,        // end of the carrier
+};
+
+struct Window {  // a piece of guest memory that travels in the data area
+  uint64_t addr;
+  uint32_t len;
+  uint32_t off;  // in Channel::data
+};
+
+struct Op {
+  int64_t nr;
+  uint64_t args[6];
+  uint32_t wants_fd;
+  uint32_t pad;
+};
+
+struct SignalFrame {
+  int32_t signo;
+  uint32_t altstack_flags;
+  uint64_t handler, restorer, sp, saved_mask, altstack_sp, altstack_size;
+  uint8_t siginfo[128];
+};
+
+inline constexpr uint32_t MAX_IN = 8, MAX_OUT = 32, MAX_OPS = 24;
+inline constexpr uint32_t DATA_SIZE = CHANNEL_SIZE - 8192;
+
+struct Channel {
+  // Written by the guest.
+  alignas(64) uint32_t event;
+  uint32_t in_count;
+  uint32_t in_used;  // bytes of data[] that inputs take
+  uint32_t host_tid;
+  int64_t op_result;
+  uint64_t trap_no, error_code;
+  uint8_t siginfo[128];
+  uint64_t saved_mask, saved_sp, saved_size;  // from ACT_LOAD_FRAME
+  uint32_t saved_flags;
+  Window in[MAX_IN];
+  // Written by both in turn: by the guest with an event, by the kernel with a reply.
+  alignas(64) GuestRegs regs;
+  // Written by the kernel.
+  alignas(64) uint32_t reply_seq;  // futex word
+  uint32_t action;
+  uint32_t out_count;
+  uint32_t set_fs;  // load regs.fs_base
+  uint32_t nops;
+  uint32_t new_slot;
+  uint64_t clone_flags;
+  uint32_t id;  // bit number in the doorbell
+  Window out[MAX_OUT];
+  Op ops[MAX_OPS];
+  SignalFrame sig;
+  // The carrier sleeps on reply_seq.
+  alignas(64) uint32_t parked;
+  // Event number; the supervisor handles one event per number.
+  alignas(64) uint32_t ring_seq;
+  alignas(64) uint8_t data[];
+};
+static_assert(sizeof(Channel) <= 8192);
+
+// Who has rung. Shared by all guest processes, so a bit only says "look at this channel".
+inline constexpr uint32_t DOORBELL_WORDS = 1024;
+inline constexpr uint32_t MAX_CHANNELS = DOORBELL_WORDS * 64;
+struct Doorbell {
+  alignas(64) uint32_t sleeping;  // futex word: 1 while the supervisor sleeps
+  alignas(64) uint64_t summary[DOORBELL_WORDS / 64];
+  alignas(64) uint64_t bits[DOORBELL_WORDS];
+};
+
+// How the stub copies one input along; from the table of system calls.
+enum PrecopyKind : uint8_t { PC_NONE, PC_STRING, PC_BYTES };
+struct Precopy {
+  uint8_t kind, arg;
+  uint8_t len_arg;  // 0xff: fixed
+  uint8_t pad;
+  uint32_t size;  // fixed size, or bytes per unit of len_arg
+};
+inline constexpr uint32_t MAX_PRECOPY = 3, PRECOPY_SYSCALLS = 512;
+
+struct InfoPage {
+  uint32_t spin;  // turns to spin before sleeping
+  uint32_t pad;
+  Precopy precopy[PRECOPY_SYSCALLS][MAX_PRECOPY];
+};
+inline constexpr uint64_t INFO_SIZE = 16 * 1024;
+inline constexpr uint64_t DOORBELL_ADDR = INFO_ADDR + INFO_SIZE;
+inline constexpr uint64_t DOORBELL_SIZE = 16 * 1024;
+static_assert(sizeof(InfoPage) <= INFO_SIZE && sizeof(Doorbell) <= DOORBELL_SIZE);
+
+// First message of a new process to the supervisor, and the answer: ranges to unmap.
+struct Hello {
+  uint64_t vdso;
+};
+struct Unmap {
+  uint32_t count, pad;
+  struct {
+    uint64_t start, len;
+  } range[16];
+};
+
+// Descriptors of a new process: 0 stays open as the channel for descriptors.
+inline constexpr int FD_SOCKET = 0, FD_CHANNELS = 1, FD_INFO = 2;
+
+}  // namespace starry::chan
