@@ -1,0 +1,153 @@
+// Sending: who may, what is dropped, what is queued, which thread takes it.
+#include <sys/epoll.h>
+#include <algorithm>
+#include <csignal>
+
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/signal/rules.h"
+#include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/process.h"
+
+namespace starry {
+
+namespace {
+
+size_t queued_signals(const ThreadGroup& g) {
+  size_t n = g.signals.pending.queue.size();
+  for (const Task* t : g.threads) n += t->sig.pending.queue.size();
+  return n;
+}
+
+// Real-time signals queue up to RLIMIT_SIGPENDING; beyond it sigqueue(3) fails, kill(2) still sets the
+// bit but loses the siginfo. Of a standard signal only the first instance counts (signal(7)).
+Result<void> enqueue(PendingSet& p, const ThreadGroup& g, const SigInfo& info) {
+  const bool real_time = info.signo >= FIRST_RT_SIGNAL;
+  if (!real_time && (p.bits & sigbit(info.signo)) != 0) return {};
+  const bool room = queued_signals(g) < g.rlimits.cur(RLIMIT_SIGPENDING);
+  if (real_time && !room && info.code != SI_USER) return Error{EAGAIN};
+  if (room || !real_time) p.queue.push_back(info);
+  p.bits |= sigbit(info.signo);
+  return {};
+}
+
+// True if `signo` has an effect beyond the queues (SIGCONT, stop signals) or must be queued; false if
+// it can be dropped.
+bool prepare(Task& t, int signo) {
+  ThreadGroup& g = *t.group;
+  if ((SIG_STOP_SET & sigbit(signo)) != 0) {
+    discard_pending(g, sigbit(SIGCONT));
+  } else if (signo == SIGCONT) {
+    discard_pending(g, SIG_STOP_SET);
+    end_group_stop(g);
+  }
+  // A blocked signal is kept even if ignored now: the action may change before it is unblocked.
+  return (t.sig.blocked & sigbit(signo)) != 0 || !action_ignores(g, signo);
+}
+
+bool wants(const Task& t, int signo) {
+  if (t.exiting || t.exited) return false;
+  return (not_accepted(t) & sigbit(signo)) == 0 && !t.sig.stopped;
+}
+
+// The thread that a process-directed signal interrupts: the main thread if it accepts it, else the
+// first other one, preferably without something to do already.
+Task* choose_thread(ThreadGroup& g, int signo) {
+  Task* busy = nullptr;
+  for (Task* t : g.threads) {
+    if (!wants(*t, signo)) continue;
+    if (t == g.leader() || !signal_pending(*t)) return t;
+    if (busy == nullptr) busy = t;
+  }
+  return busy;
+}
+
+Result<void> send(Task& t, PendingSet& pending, bool to_group, const SigInfo& info) {
+  ThreadGroup& g = *t.group;
+  CHECK(valid_signal(info.signo));
+  if (g.zombie || (!to_group && (t.exiting || t.exited))) return {};
+  if (!prepare(t, info.signo)) return {};
+  if (info.signo == SIGKILL) {
+    exit_group(t, SIGKILL);
+    return {};
+  }
+  TRY(enqueue(pending, g, info));
+  g.signals.signalfd_queue.wake_all(EPOLLIN);
+  Task* taker = to_group ? choose_thread(g, info.signo) : wants(t, info.signo) ? &t : nullptr;
+  if (taker != nullptr) notify_signal(*taker);
+  return {};
+}
+
+}  // namespace
+
+SigInfo siginfo_user(int signo, const Task& from) {
+  SigInfo info;
+  info.signo = signo;
+  info.code = SI_USER;
+  info.rt.pid = from.tgid();
+  info.rt.uid = from.cred->uid;
+  return info;
+}
+
+SigInfo siginfo_kernel(int signo) {
+  SigInfo info;
+  info.signo = signo;
+  info.code = SI_KERNEL;
+  return info;
+}
+
+Result<void> send_signal(Task& target, const SigInfo& info) {
+  return send(target, target.sig.pending, false, info);
+}
+
+Result<void> send_signal(ThreadGroup& target, const SigInfo& info) {
+  if (target.threads.empty()) return {};  // init's stand-in, or just reaped
+  return send(*target.leader(), target.signals.pending, true, info);
+}
+
+int send_signal_pgrp(pid_t pgid, const SigInfo& info) {
+  int reached = 0;
+  for_each_group([&](ThreadGroup& g) {
+    if (g.pgid != pgid) return;
+    ++reached;
+    // kill(2) on a process group does not report the queue limit of single members.
+    (void)send_signal(g, info);
+  });
+  return reached;
+}
+
+void force_signal(Task& target, const SigInfo& info) {
+  KSigAction& action = action_of(*target.group, info.signo);
+  const bool blocked = (target.sig.blocked & sigbit(info.signo)) != 0;
+  if (blocked || action.handler == HANDLER_IGNORE) {
+    action.handler = HANDLER_DEFAULT;
+    target.sig.blocked &= ~sigbit(info.signo);
+  }
+  PendingSet& p = target.sig.pending;
+  if ((p.bits & sigbit(info.signo)) == 0) p.queue.push_back(info);
+  p.bits |= sigbit(info.signo);
+  notify_signal(target);
+}
+
+void fault_to_signal(Task& t, const SigInfo& info) { force_signal(t, info); }
+
+bool may_signal(const Task& from, const ThreadGroup& to, int signo) {
+  if (from.group.get() == &to) return true;
+  if (to.threads.empty()) return from.cred->capable(5 /* CAP_KILL */);
+  const Cred& a = *from.cred;
+  const Cred& b = *to.leader()->cred;
+  if (a.euid == b.suid || a.euid == b.uid || a.uid == b.suid || a.uid == b.uid) return true;
+  if (a.capable(5 /* CAP_KILL */)) return true;
+  return signo == SIGCONT && from.group->session == to.session;
+}
+
+void notify_signal(Task& t) {
+  if (t.exited) return;
+  if (t.fiber != nullptr) {
+    if (t.se.state == SchedEntity::State::blocked) t.wake_up();
+    return;  // in the kernel: it looks at its signals on the way out
+  }
+  const bool in_user_mode = t.se.state == SchedEntity::State::running && !(in_task() && &current() == &t);
+  if (in_user_mode && t.host != nullptr) t.host->kick();
+}
+
+}  // namespace starry
