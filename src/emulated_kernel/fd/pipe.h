@@ -88,6 +88,8 @@ class PipeFile : public File {
   PipeFile(Ref<Pipe> pipe, int flags) : File(flags), pipe_(std::move(pipe)) {}
   ~PipeFile() override;
 
+  // open(2) of a FIFO: attaches and waits for the other side. ENXIO, ERESTARTSYS.
+  Result<void> open_fifo();
   Result<size_t> read(IoVec& to, int64_t* pos, int flags) override;
   Result<size_t> write(IoVec& from, int64_t* pos, int flags) override;
   uint32_t poll() override;
@@ -99,8 +101,6 @@ class PipeFile : public File {
  protected:
   // Counts this file as an end of the pipe; ~PipeFile undoes it.
   void attach();
-  // open(2) of a FIFO: attaches and waits for the other side. ENXIO, ERESTARTSYS.
-  Result<void> open_fifo();
 
  private:
   Ref<Pipe> pipe_;
@@ -115,9 +115,6 @@ struct PipeEnds {
 };
 // pipe2(2) without the descriptors. `flags`: O_NONBLOCK, O_DIRECT. uid and gid are fstat's.
 PipeEnds make_pipe(int flags, uint32_t uid, uint32_t gid);
-
-// Registers the opener of named pipes with the VFS. Called once at boot.
-void init_fifos();
 
 // F_SETPIPE_SZ / F_GETPIPE_SZ. EBADF if `f` is not a pipe, EINVAL, EPERM, EBUSY. Both return the size.
 Result<int64_t> set_pipe_size(File& f, uint64_t bytes, bool privileged);

@@ -1,4 +1,4 @@
-// The file side of pipes: ends of pipe(2), opens of FIFOs, sizes.
+// The file side of pipes: ends of pipe(2), opening of FIFOs, sizes.
 #include <linux/fs.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -11,8 +11,6 @@
 #include "emulated_kernel/fd/pipe.h"
 #include "emulated_kernel/sync/wait.h"
 #include "emulated_kernel/task/task.h"
-#include "vfs/inode.h"
-#include "vfs/special.h"
 
 namespace starry {
 
@@ -100,30 +98,7 @@ class AnonPipeEnd final : public PipeFile {
   Ref<PipeInode> inode_;
 };
 
-class FifoFile final : public PipeFile {
- public:
-  FifoFile(Ref<Pipe> pipe, Inode& inode, int flags) : PipeFile(std::move(pipe), flags), inode_(&inode) {
-    ++inode_->opens;
-  }
-  ~FifoFile() override { --inode_->opens; }
-  Result<void> open() { return open_fifo(); }
-  Result<Kstat> stat() override { return inode_->stat(); }
-  Ref<FileLocks>& lock_slot() override { return inode_->locks; }
-
- private:
-  Ref<Inode> inode_;
-};
-
-Result<Ref<File>> open_named_pipe(Inode& inode, const Path& /*where*/, int flags) {
-  if (!inode.pipe_state) inode.pipe_state = make_ref<Pipe>();
-  auto file = make_ref<FifoFile>(static_cast<Pipe*>(inode.pipe_state.get()), inode, flags);
-  TRY(file->open());
-  return Ref<File>(file);
-}
-
 }  // namespace
-
-void init_fifos() { register_fifo_opener(open_named_pipe); }
 
 PipeEnds make_pipe(int flags, uint32_t uid, uint32_t gid) {
   auto inode = make_ref<PipeInode>();
