@@ -26,6 +26,7 @@
 namespace starry {
 
 class Inode;
+class FileLocks;
 class UnixBinding;
 
 // One mounted file system instance. Inodes keep it alive; it keeps nothing alive.
@@ -148,7 +149,7 @@ class Inode : public RefCounted {
   Kstat attr;
   // State that other subsystems hang on an inode; they own the meaning.
   Ref<RefCounted> pipe_state;            // FIFO: fd/pipe
-  Ref<RefCounted> lock_state;            // flock(2), fcntl(2) locks: fd/locks
+  Ref<FileLocks> locks;                  // flock(2), fcntl(2) locks: fd/locks.h
   UnixBinding* unix_binding = nullptr;   // S_IFSOCK: who is bound there (weak)
   int opens = 0;                         // open files of this inode
 

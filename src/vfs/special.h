@@ -1,5 +1,5 @@
-// Opening of inodes that are not files of their file system: devices by number, FIFOs, sockets. The
-// owners of drivers and pipes register here, so that a node made by mknod(2) on any file system works.
+// Opening of inodes that are not files of their file system: devices by number, FIFOs, sockets. Drivers
+// register here, so that a node made by mknod(2) on any file system works.
 #pragma once
 
 #include <functional>
@@ -13,8 +13,6 @@ using SpecialOpener = std::function<Result<Ref<File>>(Inode& inode, const Path& 
 
 // Character device with this exact number (makedev), or every minor of a major if `minor` < 0.
 void register_chrdev(unsigned major, int minor, SpecialOpener open);
-// Called by fd/pipe: opens S_IFIFO inodes; keeps the pipe in inode.pipe_state.
-void register_fifo_opener(SpecialOpener open);
 
 // ENXIO: no such driver, or a socket. Used by Inode::open.
 Result<Ref<File>> open_special(Inode& inode, const Path& where, int flags);

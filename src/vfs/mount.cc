@@ -1,0 +1,141 @@
+#include "vfs/mount.h"
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <map>
+
+namespace starry {
+
+namespace {
+
+struct MountTable {
+  Ref<Mount> root;
+  std::map<std::pair<const Mount*, const Dentry*>, Mount*> at;  // topmost mount on a place
+  int last_id = 20;
+};
+
+MountTable& table() {
+  static MountTable* t = new MountTable;  // outlives every mount
+  return *t;
+}
+
+void hook(Mount& m, Ref<Mount> parent, Ref<Dentry> mountpoint) {
+  m.parent = std::move(parent);
+  m.mountpoint = std::move(mountpoint);
+  m.parent->children.emplace_back(&m);
+  ++m.mountpoint->mounts;
+  table().at[{m.parent.get(), m.mountpoint.get()}] = &m;
+  m.attached = true;
+}
+
+// The caller holds a reference.
+void unhook(Mount& m) {
+  table().at.erase({m.parent.get(), m.mountpoint.get()});
+  --m.mountpoint->mounts;
+  auto& siblings = m.parent->children;
+  siblings.erase(std::find(siblings.begin(), siblings.end(), &m));
+  m.parent = nullptr;
+  m.mountpoint = nullptr;
+  m.attached = false;
+}
+
+void unhook_tree(Mount& m) {
+  while (!m.children.empty()) {
+    Ref<Mount> child = m.children.back();
+    unhook_tree(*child);
+  }
+  unhook(m);
+}
+
+}  // namespace
+
+Mount::Mount(Ref<SuperBlock> s, Ref<Dentry> r, std::string src, unsigned long f)
+    : id(++table().last_id), sb(std::move(s)), root(std::move(r)), source(std::move(src)), flags(f) {}
+
+bool Mount::read_only() const { return (flags & MS_RDONLY) != 0; }
+
+std::string Mount::options() const {
+  std::string o = read_only() ? "ro" : "rw";
+  if (flags & MS_NOSUID) o += ",nosuid";
+  if (flags & MS_NODEV) o += ",nodev";
+  if (flags & MS_NOEXEC) o += ",noexec";
+  o += (flags & MS_NOATIME) ? ",noatime" : ",relatime";
+  return o;
+}
+
+Mount* mounted_on(const Path& p) {
+  if (p.dentry->mounts == 0) return nullptr;
+  auto it = table().at.find({p.mount.get(), p.dentry.get()});
+  return it == table().at.end() ? nullptr : it->second;
+}
+
+void follow_mounts(Path& p) {
+  while (Mount* m = mounted_on(p)) {
+    p.mount = m;
+    p.dentry = m->root;
+  }
+}
+
+Mount* root_mount() { return table().root.get(); }
+
+std::vector<Mount*> all_mounts() {
+  std::vector<Mount*> all;
+  if (!table().root) return all;
+  all.push_back(table().root.get());
+  for (size_t i = 0; i < all.size(); ++i)
+    for (auto& c : all[i]->children) all.push_back(c.get());
+  std::sort(all.begin() + 1, all.end(), [](Mount* a, Mount* b) { return a->id < b->id; });
+  return all;
+}
+
+Result<Path> set_root_mount(Ref<Inode> root, std::string source, unsigned long flags) {
+  Ref<SuperBlock> sb(&root->sb());
+  auto m = make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source), flags);
+  m->attached = true;
+  table().root = m;
+  return Path(m, m->root);
+}
+
+Result<Ref<Mount>> attach_mount(const Path& where, Ref<Mount> m) {
+  if (where.dentry->deleted()) return Error{ENOENT};
+  // A directory goes on a directory, anything else on something else.
+  if (where.dentry->inode()->is_dir() != m->root->inode()->is_dir()) return Error{ENOTDIR};
+  Path top = where;
+  follow_mounts(top);
+  hook(*m, top.mount, top.dentry);
+  return m;
+}
+
+Result<void> detach_mount(Mount& m, bool lazy) {
+  if (!m.attached || !m.parent) return Error{EINVAL};
+  if (!lazy && (!m.children.empty() || m.ref_count() > 1)) return Error{EBUSY};
+  Ref<Mount> keep(&m);
+  unhook_tree(m);
+  return {};
+}
+
+Result<void> move_mount(Mount& m, const Path& where) {
+  if (!m.attached || !m.parent) return Error{EINVAL};
+  if (m.root->inode()->is_dir() != where.dentry->inode()->is_dir()) return Error{EINVAL};
+  for (const Mount* p = where.mount.get(); p != nullptr; p = p->parent.get())
+    if (p == &m) return Error{ELOOP};
+  Ref<Mount> keep(&m);
+  unhook(m);
+  hook(m, where.mount, where.dentry);
+  return {};
+}
+
+Result<void> pivot_mounts(const Path& new_root, const Path& put_old) {
+  Mount& m = *new_root.mount;
+  if (!m.attached || new_root.dentry != m.root) return Error{EINVAL};
+  if (&m == table().root.get()) return Error{EBUSY};
+  Ref<Mount> old = table().root, keep(&m);
+  unhook(m);
+  m.attached = true;
+  table().root = &m;
+  hook(*old, put_old.mount, put_old.dentry);
+  return {};
+}
+
+}  // namespace starry
