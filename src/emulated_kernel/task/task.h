@@ -40,6 +40,7 @@ class Session : public RefCounted {
   explicit Session(pid_t id) : sid(id) {}
   pid_t sid;
   Terminal* tty = nullptr;  // tty/terminal.h; it clears this when it goes away
+  pid_t old_foreground = 0;  // foreground group when the terminal was hung up
 };
 
 // A process (struct signal_struct and the shared half of task_struct).
@@ -55,6 +56,7 @@ class ThreadGroup : public RefCounted {
   std::vector<Ref<ThreadGroup>> children;
   pid_t pgid = 0;
   Ref<Session> session;
+  bool tty_given_up = false;       // TIOCNOTTY by a process that does not lead; inherited by fork
   Rlimits rlimits;
   SharedSignals signals;           // process-wide pending set, handlers: signal/task_signals.h
 
