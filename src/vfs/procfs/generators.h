@@ -22,8 +22,6 @@ namespace proc {
 #define PROC_DIR(path)
 #include "vfs/procfs/entries.def"
 #include "vfs/procfs/proc_undef.h"
-#include "vfs/procfs/sysctl.def"
-#include "vfs/procfs/proc_undef.h"
 
 #define TASK_TEXT(name, perm, access, scope, show) std::string show(Task& t);
 #define TASK_STORE(name, perm, access, scope, show, store) \

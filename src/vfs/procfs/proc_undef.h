@@ -1,4 +1,4 @@
-// Ends one use of entries.def or sysctl.def. No include guard: included after every use.
+// Ends one use of entries.def. No include guard: included after every use.
 #undef PROC_TEXT
 #undef PROC_STORE
 #undef PROC_VALUE

@@ -1,0 +1,108 @@
+#include "vfs/procfs/procfs.h"
+
+#include <dirent.h>
+#include <linux/magic.h>
+
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/task.h"
+#include "vfs/procfs/generators.h"
+#include "vfs/procfs/task_dir.h"
+
+namespace starry {
+
+namespace {
+
+class ProcRoot final : public PseudoDir {
+ public:
+  explicit ProcRoot(Ref<SuperBlock> sb) : PseudoDir(std::move(sb), 0555) {}
+
+  Result<Kstat> stat() override {
+    Kstat st = attr;
+    for_each_group([&](ThreadGroup&) { st.nlink++; });
+    return st;
+  }
+  // Threads that are no leaders can be looked up but are not listed (proc(5)).
+  Result<Ref<Inode>> dynamic_lookup(std::string_view name) override {
+    const std::optional<int> tid = proc::parse_id(name);
+    Task* t = tid ? find_task(*tid) : nullptr;
+    if (t == nullptr) return Error{ENOENT};
+    return proc::make_task_inode(&sb(), *t, false);
+  }
+  void dynamic_list(std::vector<DirEntry>& out) override {
+    for_each_group([&](ThreadGroup& g) {
+      if (const Task* t = g.leader())
+        out.push_back({std::to_string(g.tgid),
+                       proc::task_ino(proc::TaskId::of(*t), proc::Sort::process_file, 0), DT_DIR});
+    });
+  }
+};
+
+// "a/b/c" -> directory a/b (made if absent) and name c.
+std::pair<Ref<PseudoDir>, std::string> place(Ref<PseudoDir> dir, std::string_view path) {
+  for (size_t slash = path.find('/'); slash != path.npos; slash = path.find('/')) {
+    dir = dir->subdir(std::string(path.substr(0, slash)));
+    path.remove_prefix(slash + 1);
+  }
+  return {dir, std::string(path)};
+}
+
+void add_text(const Ref<PseudoDir>& root, std::string_view path, uint32_t perm, ProcShow show,
+              ProcStore store = nullptr) {
+  const auto [dir, name] = place(root, path);
+  dir->add(name, make_ref<TextFile>(&root->sb(), perm, std::move(show), std::move(store)));
+}
+
+void add_link(const Ref<PseudoDir>& root, std::string_view path, std::function<std::string()> text) {
+  const auto [dir, name] = place(root, path);
+  dir->add(name, make_ref<PseudoLink>(&root->sb(), [text] { return Result<std::string>(text()); }));
+}
+
+Ref<PseudoDir> build_root() {
+  const Ref<PseudoDir> root = make_ref<ProcRoot>(make_ref<SuperBlock>("proc", PROC_SUPER_MAGIC));
+#define PROC_TEXT(path, perm, show) add_text(root, path, perm, proc::show);
+#define PROC_STORE(path, perm, show, store) add_text(root, path, perm, proc::show, proc::store);
+#define PROC_VALUE(path, perm, text) add_text(root, path, perm, [] { return std::string(text); });
+#define PROC_LINK(path, text) add_link(root, path, [] { return std::string(text); });
+#define PROC_DIR(path) root->subdir(path);
+#include "vfs/procfs/entries.def"
+#include "vfs/procfs/proc_undef.h"
+  add_link(root, "self", [] { return std::to_string(current().tgid()); });
+  add_link(root, "thread-self",
+           [] { return std::to_string(current().tgid()) + "/task/" + std::to_string(current().tid); });
+  return root;
+}
+
+// The one instance of procfs, shared by all its mounts.
+const Ref<PseudoDir>& proc_root() {
+  static const Ref<PseudoDir> root = build_root();
+  return root;
+}
+
+}  // namespace
+
+namespace proc {
+
+Ref<PseudoDir> net_dir() {
+  static const Ref<PseudoDir> dir = make_ref<PseudoDir>(&proc_root()->sb(), 0555);
+  return dir;
+}
+
+}  // namespace proc
+
+void init_procfs() {
+  register_filesystem({.name = "proc", .mount = [](const MountArgs&) -> Result<Ref<Inode>> {
+                         return Ref<Inode>(proc_root());
+                       }});
+  load_average_start();
+}
+
+void proc_register(std::string_view path, uint32_t perm, ProcShow show, ProcStore store) {
+  add_text(proc_root(), path, perm, std::move(show), std::move(store));
+}
+
+void proc_net_register(std::string_view name, ProcShow show) {
+  add_text(proc::net_dir(), name, 0444, std::move(show));
+}
+
+}  // namespace starry
