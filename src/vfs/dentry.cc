@@ -100,6 +100,7 @@ Ref<Dentry> Dentry::add(std::string_view child_name, Ref<Inode> inode) {
 
 Result<Ref<Dentry>> Dentry::lookup(std::string_view child_name) {
   if (child_name.size() > NAME_LEN_MAX) return Error{ENAMETOOLONG};
+  if (deleted_) return Error{ENOENT};  // a removed directory
   if (Dentry* d = cached(child_name)) {
     // A mount point stays what it is: what is mounted there covers it anyway.
     bool valid = d->mounts > 0 || (d->negative() ? inode_->cache_negative() : d->inode_->revalidate());

@@ -25,6 +25,10 @@ Result<void> vfs_mount(std::string_view fs_name, std::string source, std::string
 // Root and working directory for the first process: "/" and `cwd` (ENOENT, ENOTDIR).
 Result<Ref<FsContext>> vfs_initial_context(std::string_view cwd);
 
+// Where a relative `path` of an *at() call starts. EBADF. (That it is a directory is the walk's check.)
+Result<Path> vfs_start(Task& t, int dirfd, std::string_view path);
+// The existing object behind a name; `walk_flags`: WALK_FOLLOW, ... of vfs/walk.h.
+Result<Path> vfs_lookup(Task& t, int dirfd, std::string_view path, unsigned walk_flags);
 // openat(2) without the descriptor. dirfd may be AT_FDCWD.
 Result<Ref<File>> vfs_open(Task& t, int dirfd, std::string_view path, int flags, uint32_t mode);
 // For execve: regular file, execute permission, not on a noexec mount. EACCES, ENOENT, ...
@@ -38,6 +42,8 @@ std::string vfs_file_name(Task& t, File& f);
 // sockets and the like get an anonymous place: its name is describe(), its attributes are
 // File::stat(), opening it calls File::reopen().
 Path vfs_file_path(const Ref<File>& f);
+// An anonymous place for an inode that no directory names (memfd_create).
+Path vfs_anon_path(Ref<Inode> inode, std::string name);
 // The inode of an open file; null for pipes, sockets, eventfds, ...
 Inode* vfs_inode(const File& f);
 // fstat(2) of any file.
@@ -47,5 +53,7 @@ Result<Kstat> vfs_file_stat(File& f);
 class UnixBinding;  // netstack/unix_binding.h
 Result<Path> vfs_bind_unix(Task& t, std::string_view path, uint32_t mode, UnixBinding* owner);
 Result<UnixBinding*> vfs_find_unix(Task& t, std::string_view path);
+// The owner is going away: connecting to the inode is refused from now on.
+void vfs_unbind_unix(const Path& p);
 
 }  // namespace starry

@@ -1,0 +1,103 @@
+// unlink, rmdir, rename.
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "vfs/dentry.h"
+#include "vfs/mount.h"
+#include "vfs/ops.h"
+#include "vfs/permission.h"
+
+namespace starry {
+
+namespace {
+
+bool is_root_of_mount(const Path& p) { return p.dentry == p.mount->root; }
+
+}  // namespace
+
+Result<void> unlink_at(const Caller& c, const Path& start, std::string_view path) {
+  if (path.empty()) return Error{ENOENT};
+  Walk walk(c, start, path, 0);
+  TRY(walk.to_last());
+  if (walk.last_is_dots()) return Error{EISDIR};
+  const Path& dir = walk.dir();
+  if (dir.mount->read_only()) return Error{EROFS};
+  Ref<Dentry> d = TRY(dir.dentry->lookup(walk.last()));
+  if (d->negative()) return Error{ENOENT};
+  if (walk.trailing_slash()) return Error{d->inode()->is_dir() ? EISDIR : ENOTDIR};
+  TRY(may_delete(dir, *d, c.cred, false));
+  if (d->mounts > 0) return Error{EBUSY};
+  TRY(dir.dentry->inode()->unlink(d->name(), *d->inode()));
+  d->remove();
+  return {};
+}
+
+Result<void> rmdir_at(const Caller& c, const Path& start, std::string_view path) {
+  if (path.empty()) return Error{ENOENT};
+  Walk walk(c, start, path, 0);
+  TRY(walk.to_last());
+  if (walk.last().empty()) return Error{EBUSY};
+  if (walk.last() == ".") return Error{EINVAL};
+  if (walk.last() == "..") return Error{ENOTEMPTY};
+  const Path& dir = walk.dir();
+  if (dir.mount->read_only()) return Error{EROFS};
+  Ref<Dentry> d = TRY(dir.dentry->lookup(walk.last()));
+  if (d->negative()) return Error{ENOENT};
+  TRY(may_delete(dir, *d, c.cred, true));
+  if (d->mounts > 0) return Error{EBUSY};
+  TRY(dir.dentry->inode()->rmdir(d->name(), *d->inode()));
+  d->remove();
+  return {};
+}
+
+Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view old_path,
+                       const Path& new_start, std::string_view new_path, unsigned flags) {
+  const bool exchange = (flags & RENAME_EXCHANGE) != 0;
+  if (flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE)) return Error{EINVAL};
+  if (exchange && (flags & RENAME_NOREPLACE)) return Error{EINVAL};
+  if (old_path.empty() || new_path.empty()) return Error{ENOENT};
+  Walk from(c, old_start, old_path, 0), to(c, new_start, new_path, 0);
+  TRY(from.to_last());
+  TRY(to.to_last());
+  const Path &old_dir = from.dir(), &new_dir = to.dir();
+  if (old_dir.mount != new_dir.mount) return Error{EXDEV};
+  if (from.last_is_dots()) return Error{EBUSY};
+  if (to.last_is_dots()) return Error{(flags & RENAME_NOREPLACE) ? EEXIST : EBUSY};
+  if (old_dir.mount->read_only()) return Error{EROFS};
+
+  Ref<Dentry> old_d = TRY(old_dir.dentry->lookup(from.last()));
+  if (old_d->negative()) return Error{ENOENT};
+  Ref<Dentry> new_d = TRY(new_dir.dentry->lookup(to.last()));
+  if ((flags & RENAME_NOREPLACE) && !new_d->negative()) return Error{EEXIST};
+  if (exchange && new_d->negative()) return Error{ENOENT};
+  const bool old_is_dir = old_d->inode()->is_dir();
+  if (exchange && !new_d->inode()->is_dir() && to.trailing_slash()) return Error{ENOTDIR};
+  if (!old_is_dir && (from.trailing_slash() || (!exchange && to.trailing_slash()))) return Error{ENOTDIR};
+  if (new_dir.dentry->is_below(*old_d)) return Error{EINVAL};
+  if (old_dir.dentry->is_below(*new_d)) return Error{exchange ? EINVAL : ENOTEMPTY};
+
+  if (old_d->inode() == new_d->inode()) return {};  // two names of one file: nothing happens
+  TRY(may_delete(old_dir, *old_d, c.cred, old_is_dir));
+  if (new_d->negative())
+    TRY(may_create(new_dir, c.cred));
+  else
+    TRY(may_delete(new_dir, *new_d, c.cred, exchange ? new_d->inode()->is_dir() : old_is_dir));
+  // A directory that moves gets another "..": that takes write permission on it.
+  if (old_dir.dentry != new_dir.dentry) {
+    if (old_is_dir) TRY(old_d->inode()->permission(c.cred, MAY_WRITE));
+    if (exchange && new_d->inode()->is_dir()) TRY(new_d->inode()->permission(c.cred, MAY_WRITE));
+  }
+  if (old_d->mounts > 0 || new_d->mounts > 0 || is_root_of_mount(Path(old_dir.mount, old_d)))
+    return Error{EBUSY};
+
+  TRY(old_dir.dentry->inode()->rename(old_d->name(), *old_d->inode(), *new_dir.dentry->inode(),
+                                      new_d->name(), new_d->inode(), exchange ? RENAME_EXCHANGE : 0));
+  if (exchange)
+    Dentry::exchange(*old_d, *new_d);
+  else
+    old_d->move(*new_dir.dentry, std::string(new_d->name()));
+  return {};
+}
+
+}  // namespace starry
