@@ -140,7 +140,7 @@ class Inode : public RefCounted {
   virtual Result<Path> follow() { return Path(); }
 
   // --- Opening ---
-  // flags as open(2) without O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_CLOEXEC; O_TRUNC has been done.
+  // flags as open(2) without O_CREAT, O_EXCL, O_NOFOLLOW, O_CLOEXEC; O_TRUNC has been done.
   // Permissions were checked. Default: directories through list(); FIFOs, devices and sockets through
   // vfs/special.h; others ENXIO. The VFS sets File::path afterwards if it is not set yet.
   virtual Result<Ref<File>> open(const Path& where, int flags);

@@ -15,8 +15,9 @@ namespace starry {
 
 namespace {
 
-// Flags that matter only while opening; the rest stays visible to F_GETFL.
-constexpr int OPEN_ONLY = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | (O_TMPFILE & ~O_DIRECTORY);
+// Flags that matter only while opening; the rest stays visible to F_GETFL. O_NOCTTY goes on to terminals:
+// File drops it.
+constexpr int OPEN_ONLY = O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | (O_TMPFILE & ~O_DIRECTORY);
 
 int access_of(int flags) {
   static constexpr int MAY[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};

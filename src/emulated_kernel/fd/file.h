@@ -2,6 +2,7 @@
 // refer to derives from it: regular files, directories, pipes, sockets, epolls, ttys.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -76,7 +77,7 @@ class Task;
 
 class File : public RefCounted {
  public:
-  explicit File(int flags) : flags_(flags) {}
+  explicit File(int flags) : flags_(flags & ~O_NOCTTY) {}
   ~File() override = default;
 
   // `pos`: where to read; advanced by the callee; nullptr means "not seekable, no position". flags: RWF_*. Must honour
