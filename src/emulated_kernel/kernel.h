@@ -36,7 +36,7 @@ struct GuestEvent {
 
 class Kernel {
  public:
-  explicit Kernel(KernelConfig config);
+  explicit Kernel(KernelConfig cfg);
   ~Kernel();
   KernelConfig config;
 

@@ -79,6 +79,10 @@ class Mm final : public RefCounted, public UserMemory {
   bool range_has(uint64_t addr, uint64_t len, int prot) const;
   const std::map<uint64_t, Vma>& vmas() const { return vmas_; }
   uint64_t total_pages() const;          // for RLIMIT_AS, VmSize
+  // mlock(2)'s bookkeeping. locked_bytes counts outside [start, end). ENOMEM for holes.
+  uint64_t locked_bytes(uint64_t start, uint64_t end) const;
+  Result<void> set_locked(uint64_t start, uint64_t end, bool on);
+  void set_all_locked(bool on);
 
   Ref<HostSpace> space;
   Mutex lock;
@@ -88,9 +92,29 @@ class Mm final : public RefCounted, public UserMemory {
   uint64_t vdso = 0;                     // AT_SYSINFO_EHDR, 0 if none
   std::vector<uint8_t> auxv;             // /proc/self/auxv
   uint64_t peak_pages = 0;
+  bool lock_future = false;              // MCL_FUTURE
 
  private:
-  std::map<uint64_t, Vma> vmas_;
+  using Map = std::map<uint64_t, Vma>;
+  // Highest free range of `len` bytes below `top` (and above `bottom`); 0 when there is none.
+  uint64_t find_gap(uint64_t len, uint64_t bottom, uint64_t top) const;
+  bool is_free(uint64_t start, uint64_t end) const;
+  Result<uint64_t> choose_address(uint64_t addr, uint64_t len, int flags) const;
+  // Cuts the map so that no Vma crosses `at`.
+  void split(uint64_t at);
+  void erase(uint64_t start, uint64_t end);
+  void insert(Vma v);
+  void merge_around(uint64_t start, uint64_t end);
+  Result<void> unmap_locked(HostThread& by, uint64_t start, uint64_t end);
+  Result<uint64_t> move_mapping(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len,
+                                int flags, uint64_t to);
+  // Every byte of [start, end) is mapped.
+  bool covered(uint64_t start, uint64_t end) const;
+  bool within_limits(uint64_t more_bytes) const;
+  bool in_current() const;
+
+  Map vmas_;
+  mutable const Vma* last_ = nullptr;  // of find(): most accesses hit the same map again
 };
 
 }  // namespace starry

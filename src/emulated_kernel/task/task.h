@@ -110,6 +110,8 @@ class Task final : public RefCounted, public Sleeper {
   bool no_new_privs = false;
   bool keep_caps = false;
   uint64_t timer_slack_ns = 50000;
+  int mempolicy = 0;               // set_mempolicy(2) on a machine with one node
+  uint64_t mempolicy_nodes = 0;
 
   // User-space addresses that the kernel acts on.
   UserAddr clear_child_tid = 0;    // set_tid_address(2)

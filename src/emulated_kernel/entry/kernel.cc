@@ -1,0 +1,167 @@
+#include "emulated_kernel/kernel.h"
+
+#include <boost/intrusive/parent_from_member.hpp>
+#include <deque>
+#include <set>
+
+#include "emulated_kernel/abi/syscall_spec.h"
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/entry/dispatch.h"
+#include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/sched/rseq.h"
+#include "emulated_kernel/sched/scheduler.h"
+#include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/process.h"
+#include "emulated_kernel/task/task_sched.h"
+#include "emulated_kernel/trace/tracer.h"
+
+namespace starry {
+
+namespace {
+
+Task& task_of(SchedEntity& se) {
+  return *boost::intrusive::get_parent_from_member<Task>(&se, &Task::se);
+}
+
+// Carries out what the scheduler decides.
+class Switcher final : public SchedHooks {
+ public:
+  void request_resched(SchedEntity& se) override {
+    se.need_resched = true;
+    task_of(se).host->kick();  // does nothing while the task is in the kernel: it will pass return_to_user
+  }
+
+  void switch_to(SchedEntity& se) override {
+    Task& t = task_of(se);
+    t.host->bind_cpu(se.cpu);
+    if (t.fiber != nullptr)
+      fiber_ready(std::exchange(t.fiber, nullptr));
+    else
+      fresh.push_back(Ref<Task>(&t));
+  }
+
+  std::deque<Ref<Task>> fresh;  // tasks that run for the first time: no kernel code to continue
+};
+
+Switcher switcher;
+Kernel* the_kernel = nullptr;
+std::unique_ptr<Scheduler> the_scheduler;
+
+uint64_t now() { return platform().monotonic_ns(); }
+
+// Suspends the current task's kernel code; the scheduler has been told why.
+void park(Task& t) {
+  t.fiber = this_fiber();
+  fiber_park();
+}
+
+// The way back to user mode: gives way to a better task first, then signals.
+void return_to_user(Task& t, const SysResult* result) {
+  if (t.exited) return;
+  bool preempted = false;
+  while (t.se.need_resched) {
+    t.se.need_resched = false;
+    scheduler().preempt(t.se, now());
+    if (t.se.state != SchedEntity::State::running) {
+      park(t);
+      preempted = true;
+    }
+  }
+  if (t.rseq != 0 && (preempted || result == nullptr)) rseq_handle_return(t, true);
+  exit_to_user(t, result);
+}
+
+void warn_missing(Task& t, int64_t nr) {
+  static std::set<int64_t> warned;
+  if (kernel().config.quiet || !warned.insert(nr).second) return;
+  klog(LogLevel::warn, "{}[{}]: {} is not implemented (ENOSYS)", t.name(), t.tid, render_call_brief(t));
+}
+
+void serve_syscall(Task& t) {
+  const GuestRegs& r = t.regs();
+  auto nr = static_cast<int64_t>(r.rax);
+  t.call.nr = nr;
+  t.call.args[0] = r.rdi, t.call.args[1] = r.rsi, t.call.args[2] = r.rdx;
+  t.call.args[3] = r.r10, t.call.args[4] = r.r8, t.call.args[5] = r.r9;
+  t.call.active = true;
+  if (trace_on()) trace_enter(t);
+  SyscallFn fn = syscall_handler(nr);
+  if (fn == nullptr) warn_missing(t, nr);
+  SysResult result = fn != nullptr ? fn(t, t.call.args) : SysResult(Error{ENOSYS});
+  if (trace_on() && !t.exited) trace_exit(t, result);
+  t.call.active = false;
+  return_to_user(t, &result);
+}
+
+void run_event(Task& t, const GuestEvent& e) {
+  switch (e.kind) {
+    case GuestEvent::Kind::syscall:
+      return serve_syscall(t);
+    case GuestEvent::Kind::kicked:
+    case GuestEvent::Kind::started:
+      return return_to_user(t, nullptr);
+    case GuestEvent::Kind::fault:
+      fault_to_signal(t, e.info);
+      return return_to_user(t, nullptr);
+    case GuestEvent::Kind::bad_frame:
+      signal_bad_frame(t);
+      return return_to_user(t, nullptr);
+    case GuestEvent::Kind::died:
+      return task_died(t);
+  }
+}
+
+}  // namespace
+
+Kernel::Kernel(KernelConfig cfg) : config(std::move(cfg)) {
+  the_kernel = this;
+  the_scheduler = std::make_unique<Scheduler>(config.cpus, switcher);
+}
+
+Kernel::~Kernel() { the_kernel = nullptr; }
+
+Kernel& kernel() {
+  CHECK(the_kernel != nullptr);
+  return *the_kernel;
+}
+
+Scheduler& scheduler() {
+  CHECK(the_scheduler != nullptr);
+  return *the_scheduler;
+}
+
+void Kernel::handle_event(Task& t, const GuestEvent& e) {
+  Ref<Task> keep(&t);
+  set_current(&t);
+  run_event(t, e);
+  set_current(nullptr);
+}
+
+uint64_t Kernel::run_pending() {
+  uint64_t time = now();
+  timer_queue().fire(time);
+  if (scheduler().next_tick() <= time) scheduler().tick(time);
+  scheduler().pick(time);
+  while (!switcher.fresh.empty()) {
+    Ref<Task> t = std::move(switcher.fresh.front());
+    switcher.fresh.pop_front();
+    set_current(t.get());
+    return_to_user(*t, nullptr);
+    set_current(nullptr);
+  }
+  return std::min(timer_queue().next_deadline(), scheduler().next_tick());
+}
+
+void Task::block() {
+  scheduler().block(se, now());
+  park(*this);
+}
+
+void Task::wake_up() { scheduler().wake(se, now()); }
+
+void yield_current(Task& t) {
+  scheduler().yield(t.se, now());
+  if (t.se.state != SchedEntity::State::running) park(t);
+}
+
+}  // namespace starry

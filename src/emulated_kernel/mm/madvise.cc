@@ -1,0 +1,95 @@
+// madvise(2) and msync(2).
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "emulated_kernel/mm/mm.h"
+
+namespace starry {
+
+namespace {
+
+constexpr uint64_t PAGE = 4096;
+
+enum class Advice { hint, host, flag, unknown };
+
+Advice kind_of(int advice) {
+  switch (advice) {
+    case MADV_NORMAL:
+    case MADV_RANDOM:
+    case MADV_SEQUENTIAL:
+    case MADV_WILLNEED:
+    case MADV_HUGEPAGE:
+    case MADV_NOHUGEPAGE:
+    case MADV_MERGEABLE:
+    case MADV_UNMERGEABLE:
+    case MADV_DONTDUMP:
+    case MADV_DODUMP:
+    case MADV_COLD:
+    case MADV_PAGEOUT:
+    case 25:  // MADV_COLLAPSE, Linux 6.1
+      return Advice::hint;
+    case MADV_DONTNEED:
+    case MADV_FREE:
+    case MADV_REMOVE:
+    case MADV_POPULATE_READ:
+    case MADV_POPULATE_WRITE:
+      return Advice::host;
+    case MADV_DONTFORK:
+    case MADV_DOFORK:
+    case MADV_WIPEONFORK:
+    case MADV_KEEPONFORK:
+      return Advice::flag;
+    default:
+      return Advice::unknown;
+  }
+}
+
+}  // namespace
+
+Result<void> Mm::madvise(HostThread& by, uint64_t addr, uint64_t len, int advice) {
+  Advice kind = kind_of(advice);
+  if (kind == Advice::unknown || (addr & (PAGE - 1)) != 0) return Error{EINVAL};
+  uint64_t end = addr + ((len + PAGE - 1) & ~(PAGE - 1));
+  if (end < addr || (len != 0 && end == addr)) return Error{EINVAL};
+  if (end == addr) return {};
+  MutexGuard guard(lock);
+  // Holes do not stop the rest from being advised, but they are reported (ENOMEM).
+  bool holes = !covered(addr, end);
+  for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it)
+    if ((advice == MADV_WIPEONFORK || advice == MADV_FREE) && (it->second.file || it->second.shared()))
+      return Error{EINVAL};
+  HostOp op;
+  op.nr = SYS_madvise;
+  op.args[0] = addr, op.args[1] = end - addr, op.args[2] = static_cast<uint64_t>(advice);
+  auto r = by.run_ops({&op, 1});
+  // A hint that this host does not know changes nothing that the guest could see.
+  if (!r.ok() && kind != Advice::hint && r.code() != ENOMEM) return r.error();
+  if (kind == Advice::flag) {
+    split(addr);
+    split(end);
+    for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it) {
+      if (advice == MADV_DONTFORK || advice == MADV_DOFORK) it->second.dont_fork = advice == MADV_DONTFORK;
+      if (advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK) it->second.wipe_on_fork = advice == MADV_WIPEONFORK;
+    }
+    merge_around(addr, end);
+  }
+  return holes ? Result<void>(Error{ENOMEM}) : Result<void>();
+}
+
+Result<void> Mm::msync(HostThread& by, uint64_t addr, uint64_t len, int flags) {
+  constexpr int KNOWN = MS_ASYNC | MS_INVALIDATE | MS_SYNC;
+  if ((flags & ~KNOWN) != 0 || (addr & (PAGE - 1)) != 0) return Error{EINVAL};
+  if ((flags & MS_ASYNC) != 0 && (flags & MS_SYNC) != 0) return Error{EINVAL};
+  uint64_t end = addr + ((len + PAGE - 1) & ~(PAGE - 1));
+  if (end < addr) return Error{ENOMEM};
+  if (end == addr) return {};
+  MutexGuard guard(lock);
+  if (!covered(addr, end)) return Error{ENOMEM};
+  HostOp op;
+  op.nr = SYS_msync;
+  op.args[0] = addr, op.args[1] = end - addr, op.args[2] = static_cast<uint64_t>(flags);
+  TRY(by.run_ops({&op, 1}));
+  return {};
+}
+
+}  // namespace starry

@@ -1,0 +1,166 @@
+// mmap(2), munmap(2), mprotect(2), brk(2): the map decides, the stub carries out.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/task/task.h"
+
+namespace starry {
+
+namespace {
+
+constexpr uint64_t PAGE = 4096;
+constexpr size_t MAX_MAPS = 65530;  // vm.max_map_count
+// What the host is told besides MAP_FIXED and the kind of mapping.
+constexpr int HOST_FLAGS = MAP_NORESERVE | MAP_POPULATE | MAP_STACK;
+
+uint64_t page_up(uint64_t n) { return (n + PAGE - 1) & ~(PAGE - 1); }
+
+HostOp host_op(int64_t nr, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0) {
+  HostOp op;
+  op.nr = nr;
+  op.args[0] = a, op.args[1] = b, op.args[2] = c, op.args[3] = d;
+  op.args[4] = ~0ULL;
+  return op;
+}
+
+// Identity of shared anonymous memory, for futex keys and /proc/PID/maps.
+uint64_t next_shared_ino() {
+  static uint64_t last = 0;
+  return ++last;
+}
+
+}  // namespace
+
+Result<uint64_t> Mm::mmap(HostThread& by, uint64_t addr, uint64_t len, int prot, int flags, Ref<File> file,
+                          uint64_t offset, std::string name) {
+  if (len == 0 || (offset & (PAGE - 1)) != 0) return Error{EINVAL};
+  if (len > GUEST_TASK_SIZE) return Error{ENOMEM};
+  len = page_up(len);
+  if (offset + len < offset) return Error{EOVERFLOW};
+  int type = flags & MAP_TYPE;
+  if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE) return Error{EINVAL};
+  if (type == MAP_SHARED_VALIDATE && (flags & MAP_SYNC) != 0) return Error{EOPNOTSUPP};
+  if ((flags & MAP_HUGETLB) != 0) return Error{ENOMEM};  // no huge pages are reserved
+  bool shared = type != MAP_PRIVATE;
+  prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
+  // PROT_READ|PROT_WRITE mapping of the first page is refused by choose_address.
+  MapBacking backing;
+  Vma v;
+  if (file) {
+    if ((file->flags() & O_PATH) != 0) return Error{EBADF};
+    if (!file->readable()) return Error{EACCES};
+    if (shared && (prot & PROT_WRITE) != 0 && !file->writable()) return Error{EACCES};
+    backing = TRY(file->map_backing(shared, prot));
+    auto st = file->stat();
+    if (st.ok()) v.dev = st->dev, v.ino = st->ino;
+  }
+  MutexGuard guard(lock);
+  if (!within_limits(len)) return Error{ENOMEM};
+  if (vmas_.size() >= MAX_MAPS) return Error{ENOMEM};
+  uint64_t at = TRY(choose_address(addr, len, flags));
+
+  v.start = at, v.end = at + len;
+  v.prot = prot;
+  v.flags = (shared ? MAP_SHARED : MAP_PRIVATE) | (flags & (MAP_GROWSDOWN | MAP_NORESERVE | MAP_STACK));
+  v.file = backing.host_fd >= 0 ? file : nullptr;
+  v.offset = v.file ? offset : 0;
+  v.locked = lock_future || (flags & MAP_LOCKED) != 0;
+  v.name = std::move(name);
+  if (!v.file && shared) {
+    v.dev = 1, v.ino = next_shared_ino();
+    v.name = "/dev/zero (deleted)";
+  }
+  int host_flags = (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | (flags & HOST_FLAGS);
+  if (backing.host_fd < 0) host_flags |= MAP_ANONYMOUS;
+  HostOp op = host_op(SYS_mmap, at, len, static_cast<uint64_t>(prot), static_cast<uint64_t>(host_flags));
+  op.fd = backing.host_fd;
+  op.args[5] = backing.host_fd >= 0 ? offset + backing.offset_delta : 0;
+  auto r = by.run_ops({&op, 1});
+  if (!r.ok()) {
+    // A failed MAP_FIXED may have removed what was there.
+    if ((flags & MAP_FIXED) != 0) erase(at, at + len);
+    return r.error();
+  }
+  insert(std::move(v));
+  return at;
+}
+
+Result<void> Mm::unmap_locked(HostThread& by, uint64_t start, uint64_t end) {
+  HostOp op = host_op(SYS_munmap, start, end - start);
+  if (!is_free(start, end)) TRY(by.run_ops({&op, 1}));
+  erase(start, end);
+  return {};
+}
+
+Result<void> Mm::munmap(HostThread& by, uint64_t addr, uint64_t len) {
+  if ((addr & (PAGE - 1)) != 0 || addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr) return Error{EINVAL};
+  len = page_up(len);
+  if (len == 0 || (addr < GUEST_RESERVED_END && addr + len > GUEST_RESERVED_START)) return Error{EINVAL};
+  MutexGuard guard(lock);
+  return unmap_locked(by, addr, addr + len);
+}
+
+Result<void> Mm::mprotect(HostThread& by, uint64_t addr, uint64_t len, int prot) {
+  constexpr int SEM = 0x8;  // PROT_SEM of asm-generic/mman-common.h
+  constexpr int KNOWN = PROT_READ | PROT_WRITE | PROT_EXEC | SEM | PROT_GROWSDOWN | PROT_GROWSUP;
+  if ((addr & (PAGE - 1)) != 0 || (prot & ~KNOWN) != 0) return Error{EINVAL};
+  if (len == 0) return {};
+  len = page_up(len);
+  uint64_t end = addr + len;
+  if (end <= addr) return Error{ENOMEM};
+  MutexGuard guard(lock);
+  if ((prot & PROT_GROWSDOWN) != 0) {
+    const Vma* v = find(addr);
+    if (v == nullptr || (v->flags & MAP_GROWSDOWN) == 0) return Error{EINVAL};
+    addr = v->start;
+  }
+  prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
+  if (!covered(addr, end)) return Error{ENOMEM};
+  for (uint64_t a = addr; a < end;) {
+    const Vma* v = find(a);
+    if ((prot & PROT_WRITE) != 0 && v->shared() && v->file && !v->file->writable()) return Error{EACCES};
+    a = v->end;
+  }
+  HostOp op = host_op(SYS_mprotect, addr, end - addr, static_cast<uint64_t>(prot));
+  TRY(by.run_ops({&op, 1}));
+  split(addr);
+  split(end);
+  for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it) it->second.prot = prot;
+  merge_around(addr, end);
+  return {};
+}
+
+// brk(2): returns the new break, or the old one when it cannot be moved.
+Result<uint64_t> Mm::brk(HostThread& by, uint64_t addr) {
+  MutexGuard guard(lock);
+  if (addr < brk_start) return brk_end;
+  uint64_t old_top = page_up(brk_end), new_top = page_up(addr);
+  if (in_task()) {
+    uint64_t data_limit = current().rlimit(RLIMIT_DATA);
+    if (data_limit != RLIM_INF && addr - brk_start + (data_end - data_start) > data_limit) return brk_end;
+  }
+  if (new_top > old_top) {
+    if (new_top > GUEST_RESERVED_START || !is_free(old_top, new_top + PAGE) || !within_limits(new_top - old_top))
+      return brk_end;
+    HostOp op = host_op(SYS_mmap, old_top, new_top - old_top, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED);
+    if (!by.run_ops({&op, 1}).ok()) return brk_end;
+    Vma v;
+    v.start = old_top, v.end = new_top;
+    v.prot = PROT_READ | PROT_WRITE;
+    v.flags = MAP_PRIVATE;
+    v.name = "[heap]";
+    insert(std::move(v));
+  } else if (new_top < old_top) {
+    if (!unmap_locked(by, new_top, old_top).ok()) return brk_end;
+  }
+  brk_end = addr;
+  return brk_end;
+}
+
+}  // namespace starry

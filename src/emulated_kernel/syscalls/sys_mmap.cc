@@ -1,0 +1,159 @@
+// The memory family: thin handlers over Mm, and the locking and residency calls that need no more.
+#include <sys/mman.h>
+
+#include <vector>
+
+#include "emulated_kernel/abi/syscall_handlers.h"
+#include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/task/task.h"
+
+namespace starry {
+
+static constexpr uint64_t PAGE = 4096;
+static constexpr int CAP_IPC_LOCK_NR = 14;
+
+static SysResult as_result(Result<void> r) { return r.ok() ? SysResult(0) : SysResult(r.error()); }
+static SysResult as_result(Result<uint64_t> r) {
+  return r.ok() ? SysResult(static_cast<int64_t>(*r)) : SysResult(r.error());
+}
+
+SysResult sys_mmap(Task& t, uint64_t addr, size_t length, int prot, int flags, int fd, uint64_t offset) {
+  Ref<File> file;
+  if ((flags & MAP_ANONYMOUS) == 0) file = TRY(get_file(t, fd));
+  std::string name;
+  return as_result(t.mm->mmap(*t.host, addr, length, prot, flags, std::move(file), offset));
+}
+
+SysResult sys_munmap(Task& t, uint64_t addr, size_t length) { return as_result(t.mm->munmap(*t.host, addr, length)); }
+
+SysResult sys_mprotect(Task& t, uint64_t addr, size_t len, int prot) {
+  return as_result(t.mm->mprotect(*t.host, addr, len, prot));
+}
+
+SysResult sys_mremap(Task& t, uint64_t old_address, size_t old_size, size_t new_size, int flags,
+                     uint64_t new_address) {
+  return as_result(t.mm->mremap(*t.host, old_address, old_size, new_size, flags, new_address));
+}
+
+SysResult sys_brk(Task& t, uint64_t addr) { return as_result(t.mm->brk(*t.host, addr)); }
+
+SysResult sys_madvise(Task& t, uint64_t addr, size_t length, int advice) {
+  return as_result(t.mm->madvise(*t.host, addr, length, advice));
+}
+
+SysResult sys_msync(Task& t, uint64_t addr, size_t length, int flags) {
+  return as_result(t.mm->msync(*t.host, addr, length, flags));
+}
+
+// mincore(2): the host knows which pages it holds; the guest's answer is one byte per page.
+SysResult sys_mincore(Task& t, uint64_t addr, size_t length, UserPtr<uint8_t> vec) {
+  if ((addr & (PAGE - 1)) != 0) return Error{EINVAL};
+  uint64_t pages = (length + PAGE - 1) / PAGE;
+  for (uint64_t i = 0; i < pages; ++i)
+    if (t.mm->find(addr + i * PAGE) == nullptr) return Error{ENOMEM};
+  if (pages == 0) return 0;
+  if (!t.mm->range_has(vec.addr, pages, PROT_WRITE)) return Error{EFAULT};
+  HostOp op;
+  op.nr = 27;
+  op.args[0] = addr, op.args[1] = length, op.args[2] = vec.addr;
+  return t.host->run_ops({&op, 1});
+}
+
+// mlock(2) and friends: the accounting against RLIMIT_MEMLOCK is the kernel's; the host is not asked to
+// pin pages, which an ordinary user could not do for many guests.
+static SysResult set_locked(Task& t, uint64_t addr, size_t len, bool on) {
+  uint64_t end = (addr + len + PAGE - 1) & ~(PAGE - 1);
+  addr &= ~(PAGE - 1);
+  if (end < addr) return Error{EINVAL};
+  if (on && !t.cred->capable(CAP_IPC_LOCK_NR)) {
+    uint64_t limit = t.rlimit(RLIMIT_MEMLOCK);
+    if (limit == 0) return Error{EPERM};
+    if (limit != RLIM_INF && t.mm->locked_bytes(addr, end) + (end - addr) > limit) return Error{ENOMEM};
+  }
+  return as_result(t.mm->set_locked(addr, end, on));
+}
+
+SysResult sys_mlock(Task& t, uint64_t addr, size_t len) { return set_locked(t, addr, len, true); }
+SysResult sys_munlock(Task& t, uint64_t addr, size_t len) { return set_locked(t, addr, len, false); }
+
+SysResult sys_mlock2(Task& t, uint64_t addr, size_t len, int flags) {
+  if ((flags & ~MLOCK_ONFAULT) != 0) return Error{EINVAL};
+  return set_locked(t, addr, len, true);
+}
+
+SysResult sys_mlockall(Task& t, int flags) {
+  if (flags == 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) != 0 || flags == MCL_ONFAULT)
+    return Error{EINVAL};
+  if (!t.cred->capable(CAP_IPC_LOCK_NR)) {
+    uint64_t limit = t.rlimit(RLIMIT_MEMLOCK);
+    if (limit == 0) return Error{EPERM};
+    if (limit != RLIM_INF && (flags & MCL_CURRENT) != 0 && t.mm->total_pages() * PAGE > limit) return Error{ENOMEM};
+  }
+  t.mm->lock_future = (flags & MCL_FUTURE) != 0;
+  if ((flags & MCL_CURRENT) != 0) t.mm->set_all_locked(true);
+  return 0;
+}
+
+SysResult sys_munlockall(Task& t) {
+  t.mm->lock_future = false;
+  t.mm->set_all_locked(false);
+  return 0;
+}
+
+// NUMA policy of a machine with one node: node 0 is all there is.
+SysResult sys_set_mempolicy(Task& t, int mode, UserPtr<const uint64_t> nodemask, unsigned long maxnode) {
+  constexpr int MODE_FLAGS = 0xe000, MPOL_MAX = 6;
+  int policy = mode & ~MODE_FLAGS;
+  if (policy < 0 || policy >= MPOL_MAX) return Error{EINVAL};
+  uint64_t mask = 0;
+  if (nodemask && maxnode > 1) mask = TRY(t.mem().get(UserPtr<uint64_t>{nodemask.addr}));
+  if (maxnode > 1 && maxnode < 65) mask &= (1ULL << (maxnode - 1)) - 1;
+  if ((mask & ~1ULL) != 0) return Error{EINVAL};
+  bool wants_nodes = policy == 2 || policy == 3;  // MPOL_BIND, MPOL_INTERLEAVE
+  if ((wants_nodes && mask == 0) || (policy == 0 && mask != 0)) return Error{EINVAL};
+  t.mempolicy = policy;
+  t.mempolicy_nodes = mask;
+  return 0;
+}
+
+SysResult sys_get_mempolicy(Task& t, UserPtr<int> mode, UserPtr<uint64_t> nodemask, unsigned long maxnode,
+                            uint64_t addr, unsigned long flags) {
+  constexpr unsigned long F_NODE = 1, F_ADDR = 2, F_MEMS_ALLOWED = 4;
+  if ((flags & ~(F_NODE | F_ADDR | F_MEMS_ALLOWED)) != 0) return Error{EINVAL};
+  if (nodemask && maxnode < 1) return Error{EINVAL};
+  uint64_t nodes = t.mempolicy_nodes;
+  int value = t.mempolicy;
+  if ((flags & F_MEMS_ALLOWED) != 0) {
+    if ((flags & (F_NODE | F_ADDR)) != 0) return Error{EINVAL};
+    nodes = 1, value = 0;
+  } else if ((flags & F_ADDR) != 0) {
+    if (t.mm->find(addr) == nullptr) return Error{EFAULT};
+    if ((flags & F_NODE) != 0) value = 0;
+  } else if (addr != 0) {
+    return Error{EINVAL};
+  } else if ((flags & F_NODE) != 0) {
+    if (t.mempolicy != 3) return Error{EINVAL};
+    value = 0;
+  }
+  if (mode) TRY(t.mem().put(mode, value));
+  if (nodemask) {
+    std::vector<uint64_t> out((maxnode - 1) / 64 + 1);
+    if (out.size() > PAGE / 8) return Error{EINVAL};
+    out[0] = nodes;
+    TRY(t.mem().write(nodemask.addr, out.data(), out.size() * 8));
+  }
+  return 0;
+}
+
+// No protection keys on this machine: as Linux without PKU.
+SysResult sys_pkey_alloc(Task&, unsigned long flags, unsigned long access_rights) {
+  if (flags != 0 || (access_rights & ~3UL) != 0) return Error{EINVAL};
+  return Error{ENOSPC};
+}
+SysResult sys_pkey_free(Task&, int) { return Error{EINVAL}; }
+SysResult sys_pkey_mprotect(Task& t, uint64_t addr, size_t len, int prot, int pkey) {
+  if (pkey != -1) return Error{EINVAL};
+  return sys_mprotect(t, addr, len, prot);
+}
+
+}  // namespace starry

@@ -1,0 +1,79 @@
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bit>
+
+#include "tracer/guest_process.h"
+
+namespace starry {
+
+using namespace chan;
+
+ChannelTable& ChannelTable::instance() {
+  static ChannelTable table;
+  return table;
+}
+
+bool ChannelTable::init(uint32_t spin) {
+  info_fd_ = memfd_create("starry-info", MFD_CLOEXEC);
+  if (info_fd_ < 0 || ftruncate(info_fd_, INFO_SIZE + DOORBELL_SIZE) != 0) return false;
+  void* p = mmap(nullptr, INFO_SIZE + DOORBELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, info_fd_, 0);
+  if (p == MAP_FAILED) return false;
+  auto* info = static_cast<InfoPage*>(p);
+  info->spin = spin;
+  doorbell_ = reinterpret_cast<Doorbell*>(static_cast<char*>(p) + INFO_SIZE);
+  return true;
+}
+
+uint32_t ChannelTable::attach(GuestThread* t) {
+  for (uint32_t i = 0; i < MAX_CHANNELS; ++i) {
+    uint32_t id = next_id_.fetch_add(1, std::memory_order_relaxed) % MAX_CHANNELS;
+    GuestThread* none = nullptr;
+    if (slots_[id].compare_exchange_strong(none, t)) return id;
+  }
+  return MAX_CHANNELS;
+}
+
+void ChannelTable::detach(uint32_t id) { slots_[id].store(nullptr, std::memory_order_release); }
+
+int64_t ChannelTable::next_rung() {
+  for (uint32_t s = 0; s < DOORBELL_WORDS / 64; ++s) {
+    if (__atomic_load_n(&doorbell_->summary[s], __ATOMIC_ACQUIRE) != 0)
+      pending_summary_[s] |= __atomic_exchange_n(&doorbell_->summary[s], 0, __ATOMIC_SEQ_CST);
+    while (pending_summary_[s] != 0) {
+      uint32_t w = s * 64 + static_cast<uint32_t>(std::countr_zero(pending_summary_[s]));
+      pending_[w] |= __atomic_exchange_n(&doorbell_->bits[w], 0, __ATOMIC_SEQ_CST);
+      if (pending_[w] == 0) {
+        pending_summary_[s] &= pending_summary_[s] - 1;
+        continue;
+      }
+      uint32_t bit = static_cast<uint32_t>(std::countr_zero(pending_[w]));
+      pending_[w] &= pending_[w] - 1;
+      return w * 64 + bit;
+    }
+  }
+  return -1;
+}
+
+void ChannelTable::sleep(uint64_t deadline_ns, const std::function<bool()>& something) {
+  __atomic_store_n(&doorbell_->sleeping, 1, __ATOMIC_SEQ_CST);
+  if (something()) {
+    __atomic_store_n(&doorbell_->sleeping, 0, __ATOMIC_SEQ_CST);
+    return;
+  }
+  timespec ts{static_cast<time_t>(deadline_ns / 1000000000), static_cast<long>(deadline_ns % 1000000000)};
+  // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC deadline.
+  syscall(SYS_futex, &doorbell_->sleeping, FUTEX_WAIT_BITSET, 1, deadline_ns == UINT64_MAX ? nullptr : &ts,
+          nullptr, FUTEX_BITSET_MATCH_ANY);
+  __atomic_store_n(&doorbell_->sleeping, 0, __ATOMIC_SEQ_CST);
+}
+
+void ChannelTable::wake() {
+  if (__atomic_exchange_n(&doorbell_->sleeping, 0, __ATOMIC_SEQ_CST) != 0)
+    syscall(SYS_futex, &doorbell_->sleeping, FUTEX_WAKE, 1);
+}
+
+}  // namespace starry

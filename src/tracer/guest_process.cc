@@ -1,0 +1,95 @@
+#include "tracer/guest_process.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace starry {
+
+using namespace chan;
+
+GuestProcess::GuestProcess(int pid, int socket, int channels_fd)
+    : pid_(0), socket_(socket), channels_fd_(channels_fd), used_(MAX_SLOTS, false) {
+  if (pid > 0) set_pid(pid);
+}
+
+GuestProcess::~GuestProcess() {
+  if (pidfd_ >= 0) {
+    // Harmless if it is gone; the watcher reaps it.
+    syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
+    close(pidfd_);
+  }
+  if (channels_ != nullptr) munmap(channels_, MAX_SLOTS * CHANNEL_SIZE);
+  if (channels_fd_ >= 0) close(channels_fd_);
+  if (socket_ >= 0) close(socket_);
+}
+
+void GuestProcess::set_pid(int pid) {
+  pid_ = pid;
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+}
+
+bool GuestProcess::map_channels() {
+  void* p = mmap(nullptr, MAX_SLOTS * CHANNEL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                 channels_fd_, 0);
+  if (p == MAP_FAILED) return false;
+  channels_ = static_cast<uint8_t*>(p);
+  return true;
+}
+
+Result<size_t> GuestProcess::peek(uint64_t addr, void* dst, size_t n) {
+  iovec local{dst, n}, remote{reinterpret_cast<void*>(addr), n};
+  ssize_t r = process_vm_readv(pid_, &local, 1, &remote, 1, 0);
+  if (r < 0) return Error{errno};
+  return static_cast<size_t>(r);
+}
+
+Result<size_t> GuestProcess::poke(uint64_t addr, const void* src, size_t n) {
+  iovec local{const_cast<void*>(src), n}, remote{reinterpret_cast<void*>(addr), n};
+  ssize_t r = process_vm_writev(pid_, &local, 1, &remote, 1, 0);
+  if (r < 0) return Error{errno};
+  return static_cast<size_t>(r);
+}
+
+uint32_t GuestProcess::take_slot(uint32_t want) {
+  for (uint32_t i = 0; i < MAX_SLOTS; ++i) {
+    uint32_t s = want < MAX_SLOTS ? want : (next_slot_ + i) % MAX_SLOTS;
+    // host_tid is cleared by the host when the former carrier has left its stack.
+    if (!used_[s] && __atomic_load_n(&channel(s)->host_tid, __ATOMIC_ACQUIRE) == 0) {
+      used_[s] = true;
+      next_slot_ = want < MAX_SLOTS ? next_slot_ : (s + 1) % 64 == 0 ? 0 : s + 1;
+      return s;
+    }
+    if (want < MAX_SLOTS) break;
+  }
+  return MAX_SLOTS;
+}
+
+bool GuestProcess::send_fds(const int* fds, int count) {
+  char byte = 'f';
+  iovec iov{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))] = {};
+  msghdr m{};
+  m.msg_iov = &iov;
+  m.msg_iovlen = 1;
+  m.msg_control = control;
+  m.msg_controllen = CMSG_SPACE(static_cast<size_t>(count) * sizeof(int));
+  cmsghdr* c = CMSG_FIRSTHDR(&m);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(static_cast<size_t>(count) * sizeof(int));
+  std::memcpy(CMSG_DATA(c), fds, static_cast<size_t>(count) * sizeof(int));
+  ssize_t r;
+  do r = sendmsg(socket_, &m, MSG_NOSIGNAL);
+  while (r < 0 && errno == EINTR);
+  return r == 1;
+}
+
+}  // namespace starry

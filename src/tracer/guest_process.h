@@ -1,0 +1,156 @@
+// Guest processes from the host's side: one host process per address space, one carrier (a host thread
+// waiting in the stub) per guest thread, and the channels between them and the kernel.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "emulated_kernel/platform.h"
+#include "emulated_kernel/sync/wait.h"
+#include "tracer/channel.h"
+
+namespace starry {
+
+class Fiber;
+class GuestThread;
+
+// The descriptor of the shared info page and doorbell, and the table of channels. One per supervisor.
+class ChannelTable {
+ public:
+  static ChannelTable& instance();
+  // Creates the shared pages; false with errno set.
+  bool init(uint32_t spin);
+  int info_fd() const { return info_fd_; }
+  chan::Doorbell& doorbell() { return *doorbell_; }
+  // Doorbell numbers. Thread-safe: processes are made ready on a thread of their own.
+  uint32_t attach(GuestThread* t);  // MAX_CHANNELS when none is free
+  void detach(uint32_t id);
+  GuestThread* get(uint32_t id) { return slots_[id].load(std::memory_order_acquire); }
+  // Next channel that has rung, or -1.
+  int64_t next_rung();
+  // Sleeps until a channel rings, wake() is called or the deadline (CLOCK_MONOTONIC ns) passes.
+  // `something` is asked once more when a wake() can no longer be missed.
+  void sleep(uint64_t deadline_ns, const std::function<bool()>& something);
+  void wake();  // from any thread
+
+ private:
+  int info_fd_ = -1;
+  chan::Doorbell* doorbell_ = nullptr;
+  std::vector<std::atomic<GuestThread*>> slots_{chan::MAX_CHANNELS};
+  std::atomic<uint32_t> next_id_{0};
+  // What was taken from the doorbell and is not yet handled. Not on the stack: the loop changes fibers.
+  uint64_t pending_summary_[chan::DOORBELL_WORDS / 64] = {};
+  uint64_t pending_[chan::DOORBELL_WORDS] = {};
+};
+
+class GuestProcess final : public HostSpace {
+ public:
+  // Takes over all descriptors. `pid` is a child of the supervisor.
+  GuestProcess(int pid, int socket, int channels_fd);
+  ~GuestProcess() override;
+  bool map_channels();
+
+  Result<size_t> peek(uint64_t addr, void* dst, size_t n) override;
+  Result<size_t> poke(uint64_t addr, const void* src, size_t n) override;
+  int host_pid() const override { return pid_; }
+
+  void set_pid(int pid);
+  chan::Channel* channel(uint32_t slot) {
+    return reinterpret_cast<chan::Channel*>(channels_ + slot * chan::CHANNEL_SIZE);
+  }
+  // A slot whose former carrier is gone for certain; MAX_SLOTS when all are taken.
+  uint32_t take_slot(uint32_t want = chan::MAX_SLOTS);
+  void release_slot(uint32_t slot) { used_[slot] = false; }
+  bool send_fds(const int* fds, int count);
+
+  bool dead = false;  // the host process is gone
+  std::vector<GuestThread*> threads;
+  Mutex fd_lock;  // descriptors travel in order: one user of the socket at a time
+  std::vector<Platform::FixedMap> fixed;
+
+ private:
+  int pid_, pidfd_ = -1, socket_, channels_fd_;
+  uint8_t* channels_ = nullptr;
+  std::vector<bool> used_;
+  uint32_t next_slot_ = 0;
+};
+
+class GuestThread final : public HostThread {
+ public:
+  // `slot` is already taken. id is assigned and written to the channel.
+  GuestThread(Ref<GuestProcess> process, uint32_t slot);
+  ~GuestThread() override;
+  bool attached() const { return id_ < chan::MAX_CHANNELS; }
+
+  GuestRegs& regs() override { return regs_; }
+  void resume() override;
+  void resume_signal(const ResumeSignal&) override;
+  Result<SavedFrame> load_signal_frame() override;
+  Result<int64_t> run_ops(std::span<const HostOp> ops) override;
+  void kick() override;
+  void bind_cpu(int emulated_cpu) override;
+  Result<std::unique_ptr<HostThread>> clone_thread(Task& child) override;
+  Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> fork(Task& child) override;
+  void exit() override;
+  int host_tid() const override;
+  bool window_read(uint64_t addr, void* dst, size_t n) override;
+  size_t window_prefix(uint64_t addr, void* dst, size_t n) override;
+  bool window_write(uint64_t addr, const void* src, size_t n) override;
+
+  // Called by the loop when the channel has rung.
+  void on_ring();
+  // The host process is gone: whoever waits for the carrier gets an error.
+  void on_death();
+  void set_task(Task* t) { task_ = t; }
+  GuestProcess& process() { return *process_; }
+  void set_host_tid(int tid) { tid_ = tid; }
+
+ private:
+  enum class State : uint8_t {
+    starting,  // no event yet
+    in_kernel,
+    in_guest,
+    busy,  // runs an action for the kernel; a fiber waits for EV_DONE
+    gone,
+  };
+  void reply(chan::Action action);
+  void load_event();
+  void finish_outs();
+  // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.
+  Result<int64_t> run_action(chan::Action action);
+
+  Ref<GuestProcess> process_;
+  uint32_t slot_, id_ = chan::MAX_CHANNELS;
+  chan::Channel* ch_;
+  Task* task_ = nullptr;
+  GuestRegs regs_{};
+  uint64_t host_fs_ = 0;  // fs_base that the carrier has
+  State state_ = State::starting;
+  bool resume_wanted_ = false;  // resume() came before the first event
+  Fiber* waiter_ = nullptr;
+  uint32_t seen_ring_ = 0;
+  int tid_ = 0, bound_cpu_ = -1;
+  chan::Window in_[chan::MAX_IN];
+  uint32_t in_count_ = 0;
+  chan::Window out_[chan::MAX_OUT];
+  uint32_t out_count_ = 0, data_used_ = 0;
+};
+
+// Makes pristine processes in advance on a thread of its own, so that exec does not wait for one.
+class ProcessPool {
+ public:
+  static ProcessPool& instance();
+  // Starts the thread; `ready` is how many to keep. Reports why when no process can be made.
+  Result<void> start(int ready, std::string* why);
+  // A process stopped in its stub, with its first carrier. Waits if none is ready.
+  Result<std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>> take();
+  void stop();
+
+ private:
+  struct Impl;
+  Impl* impl_ = nullptr;
+};
+
+}  // namespace starry

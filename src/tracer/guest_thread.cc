@@ -1,0 +1,347 @@
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/kernel.h"
+#include "tracer/guest_process.h"
+#include "tracer/host_cpus.h"
+
+namespace starry {
+
+using namespace chan;
+
+GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
+    : process_(std::move(process)), slot_(slot), ch_(process_->channel(slot)) {
+  id_ = ChannelTable::instance().attach(this);
+  ch_->id = id_;
+  seen_ring_ = __atomic_load_n(&ch_->ring_seq, __ATOMIC_ACQUIRE);
+  process_->threads.push_back(this);
+}
+
+GuestThread::~GuestThread() {
+  if (attached()) ChannelTable::instance().detach(id_);
+  std::erase(process_->threads, this);
+  process_->release_slot(slot_);
+}
+
+void GuestThread::reply(Action action) {
+  ch_->action = action;
+  __atomic_fetch_add(&ch_->reply_seq, 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0)
+    syscall(SYS_futex, &ch_->reply_seq, FUTEX_WAKE, 1);
+}
+
+void GuestThread::finish_outs() {
+  std::memcpy(ch_->out, out_, out_count_ * sizeof(Window));
+  ch_->out_count = out_count_;
+  ch_->regs = regs_;
+  ch_->set_fs = regs_.fs_base != host_fs_;
+  host_fs_ = regs_.fs_base;
+  out_count_ = 0;
+  in_count_ = 0;
+}
+
+void GuestThread::resume() {
+  if (state_ == State::starting) {
+    resume_wanted_ = true;
+    return;
+  }
+  if (state_ != State::in_kernel) return;
+  finish_outs();
+  state_ = State::in_guest;
+  reply(ACT_RESUME);
+}
+
+void GuestThread::resume_signal(const ResumeSignal& s) {
+  CHECK(state_ == State::in_kernel || state_ == State::gone);
+  if (state_ == State::gone) return;
+  finish_outs();
+  SignalFrame& f = ch_->sig;
+  f = {s.signo, s.altstack_flags, s.handler, s.restorer, s.sp, s.saved_mask, s.altstack_sp, s.altstack_size, {}};
+  std::memcpy(f.siginfo, s.siginfo, sizeof f.siginfo);
+  state_ = State::in_guest;
+  reply(ACT_SIGNAL);
+}
+
+Result<int64_t> GuestThread::run_action(Action action) {
+  if (state_ == State::starting) {
+    // A pristine process may not have rung yet.
+    state_ = State::busy;
+    waiter_ = this_fiber();
+    fiber_park();
+  }
+  if (state_ != State::in_kernel) return Error{ESRCH};
+  state_ = State::busy;
+  waiter_ = this_fiber();
+  reply(action);
+  fiber_park();
+  if (state_ == State::gone) return Error{ESRCH};
+  int64_t r = ch_->op_result;
+  if (r < 0 && r > -4096) return Error{static_cast<int>(-r)};
+  return r;
+}
+
+Result<HostThread::SavedFrame> GuestThread::load_signal_frame() {
+  ch_->regs = regs_;
+  TRY(run_action(ACT_LOAD_FRAME));
+  uint64_t fs = regs_.fs_base;
+  regs_ = ch_->regs;
+  regs_.fs_base = fs;
+  return SavedFrame{ch_->saved_mask, ch_->saved_sp, ch_->saved_size, ch_->saved_flags};
+}
+
+Result<int64_t> GuestThread::run_ops(std::span<const HostOp> ops) {
+  bool fds = std::any_of(ops.begin(), ops.end(), [](const HostOp& o) { return o.fd >= 0; });
+  if (fds) process_->fd_lock.lock();
+  Result<int64_t> r = 0;
+  while (!ops.empty() && r.ok()) {
+    size_t n = std::min<size_t>(ops.size(), MAX_OPS);
+    bool sent = true;
+    for (size_t i = 0; i < n; ++i) {
+      Op& op = ch_->ops[i];
+      op.nr = ops[i].nr;
+      std::memcpy(op.args, ops[i].args, sizeof op.args);
+      op.wants_fd = ops[i].fd >= 0;
+      if (ops[i].fd >= 0) sent = sent && process_->send_fds(&ops[i].fd, 1);
+    }
+    if (!sent) {
+      r = Error{ENOMEM};
+      break;
+    }
+    ch_->nops = static_cast<uint32_t>(n);
+    r = run_action(ACT_OPS);
+    ops = ops.subspan(n);
+  }
+  if (fds) process_->fd_lock.unlock();
+  return r;
+}
+
+int GuestThread::host_tid() const {
+  int tid = static_cast<int>(__atomic_load_n(&ch_->host_tid, __ATOMIC_RELAXED));
+  return tid_ != 0 ? tid_ : tid;
+}
+
+void GuestThread::kick() {
+  if (state_ == State::in_guest && !process_->dead)
+    syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
+}
+
+void GuestThread::bind_cpu(int emulated_cpu) {
+  if (bound_cpu_ == emulated_cpu || host_tid() == 0) return;
+  bound_cpu_ = emulated_cpu;
+  cpu_set_t set = host_cpu_for(emulated_cpu);
+  sched_setaffinity(host_tid(), sizeof set, &set);
+}
+
+Result<std::unique_ptr<HostThread>> GuestThread::clone_thread(Task& child) {
+  uint32_t slot = process_->take_slot();
+  if (slot >= MAX_SLOTS) return Error{EAGAIN};
+  auto t = std::make_unique<GuestThread>(process_, slot);
+  if (!t->attached()) return Error{EAGAIN};
+  t->task_ = &child;
+  t->regs_ = regs_;
+  t->host_fs_ = host_fs_;
+  ch_->new_slot = slot;
+  auto tid = run_action(ACT_CLONE);
+  if (!tid.ok()) {
+    t->state_ = State::gone;
+    return tid.error();
+  }
+  t->tid_ = static_cast<int>(*tid);
+  return Result<std::unique_ptr<HostThread>>(std::unique_ptr<HostThread>(std::move(t)));
+}
+
+Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork(Task& child) {
+  int channels = memfd_create("starry-channels", MFD_CLOEXEC);
+  int pair[2] = {-1, -1};
+  if (channels < 0 || ftruncate(channels, static_cast<off_t>(MAX_SLOTS * CHANNEL_SIZE)) != 0 ||
+      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    if (channels >= 0) close(channels);
+    return Error{EAGAIN};
+  }
+  auto process = make_ref<GuestProcess>(0, pair[0], channels);
+  std::unique_ptr<GuestThread> t;
+  Result<int64_t> pid = Error{EAGAIN};
+  if (process->map_channels() && process->take_slot(slot_) == slot_) {
+    t = std::make_unique<GuestThread>(process, slot_);
+    if (t->attached()) {
+      t->task_ = &child;
+      t->regs_ = regs_;
+      t->host_fs_ = host_fs_;
+      MutexGuard guard(process_->fd_lock);
+      int fds[2] = {pair[1], channels};
+      if (process_->send_fds(fds, 2)) pid = run_action(ACT_FORK);
+    }
+  }
+  close(pair[1]);
+  if (!pid.ok()) {
+    if (t) t->state_ = State::gone;
+    return pid.error();
+  }
+  process->set_pid(static_cast<int>(*pid));
+  t->tid_ = static_cast<int>(*pid);
+  return std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>(std::move(process), std::move(t));
+}
+
+void GuestThread::exit() {
+  if (state_ == State::in_kernel) {
+    state_ = State::gone;
+    out_count_ = 0;
+    reply(ACT_EXIT);
+  } else {
+    state_ = State::gone;
+  }
+}
+
+void GuestThread::load_event() {
+  uint64_t fs = regs_.fs_base;
+  regs_ = ch_->regs;
+  regs_.fs_base = fs;
+  out_count_ = 0;
+  data_used_ = 0;
+  in_count_ = std::min(ch_->in_count, MAX_IN);
+  std::memcpy(in_, ch_->in, in_count_ * sizeof(Window));
+  for (uint32_t i = 0; i < in_count_; ++i) {
+    const Window& w = in_[i];
+    if (w.off > DATA_SIZE || w.len > DATA_SIZE - w.off || w.addr + w.len < w.addr) {
+      in_count_ = i;
+      break;
+    }
+    data_used_ = std::max(data_used_, (w.off + w.len + 15) & ~15u);
+  }
+}
+
+void GuestThread::on_ring() {
+  uint32_t seq = __atomic_load_n(&ch_->ring_seq, __ATOMIC_ACQUIRE);
+  if (seq == seen_ring_) return;
+  seen_ring_ = seq;
+  uint32_t event = ch_->event;
+  switch (state_) {
+    case State::starting:
+      state_ = State::in_kernel;
+      if (resume_wanted_) {
+        resume_wanted_ = false;
+        resume();
+      }
+      return;
+    case State::busy: {
+      // A started event ends the wait for a pristine process; everything else must be the answer.
+      if (event != EV_DONE && event != EV_STARTED) return;
+      state_ = State::in_kernel;
+      Fiber* f = waiter_;
+      waiter_ = nullptr;
+      fiber_ready(f);
+      return;
+    }
+    case State::in_guest: {
+      if (task_ == nullptr) return;
+      GuestEvent e;
+      switch (event) {
+        case EV_SYSCALL:
+          e.kind = GuestEvent::Kind::syscall;
+          break;
+        case EV_KICKED:
+          e.kind = GuestEvent::Kind::kicked;
+          break;
+        case EV_FAULT:
+          e.kind = GuestEvent::Kind::fault;
+          std::memcpy(&e.info, ch_->siginfo, sizeof e.info);
+          e.trap_no = ch_->trap_no;
+          e.error_code = ch_->error_code;
+          break;
+        case EV_BAD_FRAME:
+          e.kind = GuestEvent::Kind::bad_frame;
+          break;
+        default:
+          return;
+      }
+      load_event();
+      state_ = State::in_kernel;
+      kernel().handle_event(*task_, e);
+      return;
+    }
+    case State::in_kernel:
+    case State::gone:
+      return;
+  }
+}
+
+void GuestThread::on_death() {
+  State was = state_;
+  state_ = State::gone;
+  if (was == State::busy && waiter_ != nullptr) {
+    fiber_ready(std::exchange(waiter_, nullptr));
+    return;
+  }
+  if (was == State::gone || task_ == nullptr) return;
+  kernel().handle_event(*task_, GuestEvent{GuestEvent::Kind::died, {}, 0, 0});
+}
+
+bool GuestThread::window_read(uint64_t addr, void* dst, size_t n) {
+  for (uint32_t i = 0; i < out_count_; ++i) {
+    // Written earlier in this call and still on its way.
+    const Window& w = out_[i];
+    if (addr < w.addr + w.len && w.addr < addr + n) {
+      if (addr >= w.addr && addr + n <= w.addr + w.len) {
+        std::memcpy(dst, ch_->data + w.off + (addr - w.addr), n);
+        return true;
+      }
+      for (uint32_t j = 0; j < out_count_; ++j)
+        if (!process_->poke(out_[j].addr, ch_->data + out_[j].off, out_[j].len).ok()) continue;
+      out_count_ = 0;
+      return false;
+    }
+  }
+  for (uint32_t i = 0; i < in_count_; ++i) {
+    const Window& w = in_[i];
+    if (addr >= w.addr && addr + n <= w.addr + w.len && addr + n >= addr) {
+      std::memcpy(dst, ch_->data + w.off + (addr - w.addr), n);
+      return true;
+    }
+  }
+  return false;
+}
+
+size_t GuestThread::window_prefix(uint64_t addr, void* dst, size_t n) {
+  for (uint32_t i = 0; i < in_count_; ++i) {
+    const Window& w = in_[i];
+    if (addr >= w.addr && addr < w.addr + w.len) {
+      size_t have = std::min<size_t>(n, w.addr + w.len - addr);
+      std::memcpy(dst, ch_->data + w.off + (addr - w.addr), have);
+      return have;
+    }
+  }
+  return 0;
+}
+
+bool GuestThread::window_write(uint64_t addr, const void* src, size_t n) {
+  if (state_ != State::in_kernel || n > DATA_SIZE - data_used_) return false;
+  // Later reads of this call must see it: forget inputs that it touches.
+  for (uint32_t i = 0; i < in_count_; ++i)
+    if (addr < in_[i].addr + in_[i].len && in_[i].addr < addr + n) in_[i].len = 0;
+  if (out_count_ != 0) {
+    Window& last = out_[out_count_ - 1];
+    if (last.addr + last.len == addr && last.off + last.len == data_used_) {
+      std::memcpy(ch_->data + data_used_, src, n);
+      last.len += static_cast<uint32_t>(n);
+      data_used_ += static_cast<uint32_t>(n);
+      return true;
+    }
+  }
+  if (out_count_ == MAX_OUT) return false;
+  std::memcpy(ch_->data + data_used_, src, n);
+  out_[out_count_++] = {addr, static_cast<uint32_t>(n), data_used_};
+  data_used_ += static_cast<uint32_t>(n);
+  return true;
+}
+
+}  // namespace starry

@@ -1,0 +1,29 @@
+#include "tracer/host_cpus.h"
+
+#include <vector>
+
+namespace starry {
+
+static const std::vector<int>& allowed() {
+  static const std::vector<int> cpus = [] {
+    std::vector<int> v;
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+      for (int i = 0; i < CPU_SETSIZE; ++i)
+        if (CPU_ISSET(i, &set)) v.push_back(i);
+    if (v.empty()) v.push_back(0);
+    return v;
+  }();
+  return cpus;
+}
+
+int host_cpu_count() { return static_cast<int>(allowed().size()); }
+
+cpu_set_t host_cpu_for(int emulated_cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(allowed()[static_cast<size_t>(emulated_cpu) % allowed().size()], &set);
+  return set;
+}
+
+}  // namespace starry

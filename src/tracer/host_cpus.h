@@ -1,0 +1,12 @@
+// The host CPUs that this process may use, and which of them stands for an emulated CPU.
+#pragma once
+
+#include <sched.h>
+
+namespace starry {
+
+int host_cpu_count();
+// Emulated CPU i is the i-th allowed host CPU, modulo their number.
+cpu_set_t host_cpu_for(int emulated_cpu);
+
+}  // namespace starry

@@ -1,0 +1,212 @@
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "tracer/guest_process.h"
+
+extern "C" const char stub_image_start[], stub_image_end[];
+
+namespace starry {
+
+using namespace chan;
+
+struct Pristine {
+  Ref<GuestProcess> process;
+  std::unique_ptr<GuestThread> thread;
+};
+
+struct ProcessPool::Impl {
+  std::mutex mutex;
+  std::condition_variable wanted, made;
+  std::deque<Pristine> ready;
+  int keep = 1;
+  bool stopping = false;
+  int failures = 0;
+  std::string why;
+  int stub_fd = -1;
+  std::thread maker;
+
+  bool open_stub();
+  int spawn(int socket, int channels);
+  bool make(Pristine* out);
+  void run();
+};
+
+bool ProcessPool::Impl::open_stub() {
+  stub_fd = memfd_create("starry-stub", MFD_CLOEXEC);
+  size_t n = static_cast<size_t>(stub_image_end - stub_image_start);
+  return stub_fd >= 0 && write(stub_fd, stub_image_start, n) == static_cast<ssize_t>(n);
+}
+
+// In the vfork child only async-signal-safe calls; the parent waits.
+int ProcessPool::Impl::spawn(int socket, int channels) {
+  int info = ChannelTable::instance().info_fd();
+  int stub = stub_fd;
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  int pid = vfork();
+  if (pid == 0) {
+    struct sigaction dfl = {};
+    dfl.sa_handler = SIG_DFL;
+    for (int s = 1; s < 65; ++s) sigaction(s, &dfl, nullptr);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    // Deterministic addresses where the host allows it (a container may not).
+    personality(ADDR_NO_RANDOMIZE);
+    setpgid(0, 0);  // a terminal's Ctrl-C is for the emulated terminal, not for these
+    // None of the three is below 3: main() fills 0, 1 and 2 first.
+    dup2(socket, FD_SOCKET);
+    dup2(channels, FD_CHANNELS);
+    dup2(info, FD_INFO);
+    int image = fcntl(stub, F_DUPFD_CLOEXEC, 3);
+    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+    char name[] = "starry-guest";
+    char* argv[] = {name, nullptr};
+    char* envp[] = {nullptr};
+    syscall(SYS_execveat, image, "", argv, envp, AT_EMPTY_PATH);
+    _exit(127);
+  }
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  return pid;
+}
+
+// Which of the new process's maps the guest keeps (vdso, vvar), and which must go.
+static bool sort_maps(int pid, std::vector<Platform::FixedMap>* fixed, Unmap* unmap) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+  FILE* f = fopen(path, "re");
+  if (f == nullptr) return false;
+  char line[512];
+  *unmap = {};
+  while (fgets(line, sizeof line, f) != nullptr) {
+    unsigned long start, end;
+    char perms[8], name[256] = "";
+    if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %255s", &start, &end, perms, name) < 3) continue;
+    if (start >= STUB_ADDR && start < AREAS_ADDR + MAX_SLOTS * AREA_SIZE) continue;
+    if (strcmp(name, "[vsyscall]") == 0) continue;
+    if (strcmp(name, "[vdso]") == 0 || strncmp(name, "[vvar", 5) == 0) {
+      int prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[2] == 'x' ? PROT_EXEC : 0);
+      fixed->push_back({start, end, name, prot});
+    } else if (unmap->count < 16) {
+      unmap->range[unmap->count++] = {start, end - start};
+    }
+  }
+  fclose(f);
+  return true;
+}
+
+bool ProcessPool::Impl::make(Pristine* out) {
+  int channels = memfd_create("starry-channels", MFD_CLOEXEC);
+  int pair[2] = {-1, -1};
+  if (channels < 0 || ftruncate(channels, static_cast<off_t>(MAX_SLOTS * CHANNEL_SIZE)) != 0 ||
+      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    why = std::string("cannot make a channel: ") + strerror(errno);
+    if (channels >= 0) close(channels);
+    return false;
+  }
+  int pid = spawn(pair[1], channels);
+  close(pair[1]);
+  auto process = make_ref<GuestProcess>(pid, pair[0], channels);
+  if (pid < 0) {
+    why = std::string("cannot make a guest process: ") + strerror(errno);
+    return false;
+  }
+  Hello hello;
+  Unmap unmap;
+  if (!process->map_channels() || recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||
+      !sort_maps(pid, &process->fixed, &unmap)) {
+    why = "a guest process does not start (does the host allow seccomp filters and memfd?)";
+    return false;
+  }
+  process->take_slot(0);
+  auto thread = std::make_unique<GuestThread>(process, 0);
+  thread->set_host_tid(pid);
+  if (!thread->attached() || send(pair[0], &unmap, sizeof unmap, MSG_NOSIGNAL) != sizeof unmap) {
+    why = "a guest process died while it started";
+    return false;
+  }
+  *out = {std::move(process), std::move(thread)};
+  return true;
+}
+
+void ProcessPool::Impl::run() {
+  prctl(PR_SET_NAME, "starry-pool");
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    if (static_cast<int>(ready.size()) >= keep || failures > 3) {
+      wanted.wait(lock);
+      continue;
+    }
+    lock.unlock();
+    Pristine p;
+    bool good = make(&p);
+    lock.lock();
+    if (good) {
+      ready.push_back(std::move(p));
+      failures = 0;
+    } else {
+      ++failures;
+    }
+    made.notify_all();
+  }
+}
+
+ProcessPool& ProcessPool::instance() {
+  static ProcessPool pool;
+  return pool;
+}
+
+Result<void> ProcessPool::start(int ready, std::string* why) {
+  impl_ = new Impl;
+  impl_->keep = ready;
+  if (!impl_->open_stub()) {
+    *why = std::string("cannot create the stub image: ") + strerror(errno);
+    return Error{ENOMEM};
+  }
+  impl_->maker = std::thread([this] { impl_->run(); });
+  std::unique_lock lock(impl_->mutex);
+  impl_->made.wait(lock, [this] { return !impl_->ready.empty() || impl_->failures > 0; });
+  if (!impl_->ready.empty()) return {};
+  *why = impl_->why;
+  return Error{EAGAIN};
+}
+
+Result<std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>> ProcessPool::take() {
+  std::unique_lock lock(impl_->mutex);
+  impl_->failures = 0;
+  impl_->wanted.notify_one();
+  impl_->made.wait(lock, [this] { return !impl_->ready.empty() || impl_->failures > 3; });
+  if (impl_->ready.empty()) return Error{EAGAIN};
+  Pristine p = std::move(impl_->ready.front());
+  impl_->ready.pop_front();
+  impl_->wanted.notify_one();
+  return std::pair(std::move(p.process), std::move(p.thread));
+}
+
+void ProcessPool::stop() {
+  if (impl_ == nullptr) return;
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+    impl_->wanted.notify_one();
+  }
+  impl_->maker.join();
+  impl_->ready.clear();
+}
+
+}  // namespace starry

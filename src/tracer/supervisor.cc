@@ -1,0 +1,137 @@
+#include "tracer/supervisor.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "emulated_kernel/abi/syscall_spec.h"
+#include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/sched/scheduler.h"
+#include "tracer/guest_process.h"
+#include "tracer/host_cpus.h"
+#include "tracer/precopy_table.h"
+#include "tracer/start_error.h"
+
+namespace starry {
+
+namespace {
+
+constexpr uint32_t GUEST_SPIN = 2000;       // turns of a pause loop: about 30 us
+constexpr uint64_t KERNEL_SPIN_NS = 50000;  // before the kernel thread sleeps
+constexpr int POOL_SIZE = 2;
+
+// Our own descriptors must not land on 0..2, which a guest process gets its descriptors at.
+void fill_standard_fds() {
+  for (;;) {
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || fd > 2) {
+      if (fd > 2) close(fd);
+      return;
+    }
+  }
+}
+
+void raise_limits() {
+  rlimit r{};
+  if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+    r.rlim_cur = r.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &r);
+  }
+}
+
+}  // namespace
+
+Supervisor::Supervisor(KernelConfig config) {
+  fill_standard_fds();
+  raise_limits();
+  prctl(PR_SET_TIMERSLACK, 1);
+  set_platform(&host_platform);
+  bool spare_cpu = host_cpu_count() > 1;
+  if (!ChannelTable::instance().init(spare_cpu ? GUEST_SPIN : 0))
+    start_error("cannot create shared memory: {}", strerror(errno));
+  fill_precopy_table(ChannelTable::instance().info_fd());
+  std::string why;
+  if (!ProcessPool::instance().start(POOL_SIZE, &why).ok()) start_error("{}", why);
+  kernel_ = std::make_unique<Kernel>(std::move(config));
+  watcher_ = std::thread([this] { watch_children(); });
+  watcher_.detach();
+}
+
+Supervisor::~Supervisor() { ProcessPool::instance().stop(); }
+
+void Supervisor::run(std::function<void()> boot) {
+  kthread_run(std::move(boot));
+  fibers_run([this] { turn(); });
+}
+
+void Supervisor::quit() { fibers_quit(); }
+
+void Supervisor::turn() {
+  bool did = false;
+  while (host_platform.run_posted()) {
+    did = true;
+    if (fibers_pending()) return;
+  }
+  ChannelTable& table = ChannelTable::instance();
+  for (int i = 0; i < 64; ++i) {
+    int64_t id = table.next_rung();
+    if (id < 0) break;
+    did = true;
+    if (GuestThread* t = table.get(static_cast<uint32_t>(id))) t->on_ring();
+    if (fibers_pending()) return;
+  }
+  uint64_t deadline = kernel_->run_pending();
+  if (!did && !fibers_pending()) idle(deadline);
+}
+
+// Nothing to do until `deadline`: spins a little while there is a CPU to spare, then sleeps.
+void Supervisor::idle(uint64_t deadline) {
+  ChannelTable& table = ChannelTable::instance();
+  auto something = [&] {
+    for (uint64_t& s : table.doorbell().summary)
+      if (__atomic_load_n(&s, __ATOMIC_ACQUIRE) != 0) return true;
+    return host_platform.posted();
+  };
+  uint64_t start = host_platform.monotonic_ns();
+  if (start >= deadline) return;
+  if (scheduler().nr_running() < host_cpu_count()) {
+    for (;;) {
+      for (int i = 0; i < 32; ++i) {
+        if (something()) return;
+        __builtin_ia32_pause();
+      }
+      uint64_t t = host_platform.monotonic_ns();
+      if (t >= deadline) return;
+      if (t - start > KERNEL_SPIN_NS) break;
+    }
+  }
+  table.sleep(deadline, something);
+}
+
+// Reaps host processes and tells the kernel. A guest that ended as it should has no carriers left.
+void Supervisor::watch_children() {
+  prctl(PR_SET_NAME, "starry-watch");
+  for (;;) {
+    siginfo_t info{};
+    if (waitid(P_ALL, 0, &info, WEXITED) != 0) {
+      if (errno == ECHILD) usleep(10000);
+      continue;
+    }
+    int pid = info.si_pid;
+    host_platform.post([pid] {
+      for (uint32_t id = 0; id < chan::MAX_CHANNELS; ++id) {
+        GuestThread* t = ChannelTable::instance().get(id);
+        if (t == nullptr || t->process().host_pid() != pid) continue;
+        Ref<GuestProcess> p(&t->process());
+        p->dead = true;
+        auto threads = p->threads;
+        for (GuestThread* g : threads) g->on_death();
+        return;
+      }
+    });
+  }
+}
+
+}  // namespace starry

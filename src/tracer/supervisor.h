@@ -1,0 +1,33 @@
+// The supervisor process: brings up channels, the process pool and the kernel, then runs the one kernel
+// thread's loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "emulated_kernel/kernel.h"
+#include "tracer/host_platform.h"
+
+namespace starry {
+
+class Supervisor {
+ public:
+  // Throws StartError with a one-line cause when the host lacks what is needed.
+  explicit Supervisor(KernelConfig config);
+  ~Supervisor();
+  // Runs `boot` on a kernel fiber, then the loop until quit().
+  void run(std::function<void()> boot);
+  void quit();  // kernel thread
+
+  HostPlatform host_platform;
+
+ private:
+  void turn();
+  void idle(uint64_t deadline);
+  void watch_children();
+
+  std::unique_ptr<Kernel> kernel_;
+  std::thread watcher_;
+};
+
+}  // namespace starry
