@@ -12,8 +12,9 @@ namespace {
 using namespace argspec;
 
 constexpr SyscallSpec ROWS[] = {
-#define ARG(t, a, k) \
-  { #a, k, sizeof(t) }
+// clang-format off
+#define ARG(t, a, k) {#a, k, sizeof(t)}
+// clang-format on
 #define ROW(nr, name, st, cls, ret, n) nr, #name, Support::st, static_cast<uint32_t>(cls), RetKind::ret, n
 #define SYSCALL0(nr, name, st, cls, ret) {ROW(nr, name, st, cls, ret, 0), {}},
 #define SYSCALL1(nr, name, st, cls, ret, t0, a0, k0) {ROW(nr, name, st, cls, ret, 1), {ARG(t0, a0, k0)}},
@@ -30,8 +31,10 @@ constexpr SyscallSpec ROWS[] = {
                  k5)                                                                                         \
   {ROW(nr, name, st, cls, ret, 6),                                                                           \
    {ARG(t0, a0, k0), ARG(t1, a1, k1), ARG(t2, a2, k2), ARG(t3, a3, k3), ARG(t4, a4, k4), ARG(t5, a5, k5)}},
-#include "emulated_kernel/abi/syscall_undef.h"
+// clang-format off
 #include "emulated_kernel/abi/syscalls.def"
+#include "emulated_kernel/abi/syscall_undef.h"
+// clang-format on
 #undef ROW
 #undef ARG
 };

@@ -46,8 +46,10 @@ constexpr auto HANDLERS = [] {
 #define SYSCALL4(nr, name, st, ...) ENTRY_##st(nr, name)
 #define SYSCALL5(nr, name, st, ...) ENTRY_##st(nr, name)
 #define SYSCALL6(nr, name, st, ...) ENTRY_##st(nr, name)
-#include "emulated_kernel/abi/syscall_undef.h"
+// clang-format off
 #include "emulated_kernel/abi/syscalls.def"
+#include "emulated_kernel/abi/syscall_undef.h"
+// clang-format on
 #undef ENTRY_NI
 #undef ENTRY_PARTIAL
 #undef ENTRY_FULL
