@@ -96,7 +96,7 @@ Result<Ref<File>> vfs_open(Task& t, int dirfd, std::string_view path, int flags,
 }
 
 Result<Ref<File>> vfs_open_exec(Task& t, int dirfd, std::string_view path, int at_flags) {
-  unsigned walk = (at_flags & AT_SYMLINK_NOFOLLOW) ? 0 : WALK_FOLLOW;
+  unsigned walk = (at_flags & AT_SYMLINK_NOFOLLOW) ? 0u : static_cast<unsigned>(WALK_FOLLOW);
   if (at_flags & AT_EMPTY_PATH) walk |= WALK_EMPTY;
   Path p = TRY(vfs_lookup(t, dirfd, path, walk));
   Inode& inode = *p.dentry->inode();

@@ -1,0 +1,233 @@
+// What a process's memory looks like: /proc/PID/maps, smaps, numa_maps, cmdline, environ, auxv.
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+
+#include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/task.h"
+#include "vfs/procfs/generators.h"
+#include "vfs/procfs/memory_summary.h"
+#include "vfs/vfs.h"
+
+namespace starry::proc {
+
+namespace {
+
+uint64_t size_kb(const Vma& v) { return (v.end - v.start) / 1024; }
+bool is_stack(const Vma& v) { return v.name == "[stack]" || (v.flags & MAP_GROWSDOWN) != 0; }
+
+std::string map_name(const Vma& v) {
+  if (!v.file) return v.name;
+  std::string name = vfs_file_name(current(), *v.file);
+  // As seq_file_path() has it: only newlines are escaped.
+  for (size_t at = name.find('\n'); at != name.npos; at = name.find('\n', at)) name.replace(at, 1, "\\012");
+  return name;
+}
+
+std::string map_line(const Vma& v) {
+  std::string s = fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ", v.start, v.end,
+                              (v.prot & PROT_READ) != 0 ? 'r' : '-', (v.prot & PROT_WRITE) != 0 ? 'w' : '-',
+                              (v.prot & PROT_EXEC) != 0 ? 'x' : '-', v.shared() ? 's' : 'p',
+                              v.file ? v.offset : 0, major(v.dev), minor(v.dev), v.ino);
+  const std::string name = map_name(v);
+  if (!name.empty()) {
+    constexpr size_t NAME_COLUMN = 73;
+    if (s.size() < NAME_COLUMN) s.resize(NAME_COLUMN, ' ');
+    s += name;
+  }
+  return s + '\n';
+}
+
+// Two-letter codes of proc(5), as far as the memory map knows them.
+std::string vm_flags(const Vma& v) {
+  std::string s;
+  const auto flag = [&s](bool on, const char* code) {
+    if (on) s += std::string(code) + ' ';
+  };
+  flag((v.prot & PROT_READ) != 0, "rd");
+  flag((v.prot & PROT_WRITE) != 0, "wr");
+  flag((v.prot & PROT_EXEC) != 0, "ex");
+  flag(v.shared(), "sh");
+  flag(true, "mr");
+  flag(!v.shared() || (v.file && v.file->writable()) || !v.file, "mw");
+  flag(true, "me");
+  flag(v.shared(), "ms");
+  flag(is_stack(v), "gd");
+  flag(v.locked, "lo");
+  flag(v.dont_fork, "dc");
+  flag((v.flags & MAP_NORESERVE) != 0, "nr");
+  flag(!v.shared() && (v.prot & PROT_WRITE) != 0, "ac");
+  flag(v.wipe_on_fork, "wf");
+  return s;
+}
+
+// The counters of one smaps entry (or of their sum), kB.
+struct Counters {
+  uint64_t resident = 0, shared_clean = 0, private_clean = 0, private_dirty = 0, anonymous = 0, locked = 0;
+  void add(const Mm& mm, const Vma& v) {
+    const uint64_t kb = resident_share(mm, v);
+    resident += kb;
+    if (!v.file) {
+      private_dirty += kb;
+      anonymous += kb;
+    } else if (v.shared()) {
+      shared_clean += kb;
+    } else {
+      private_clean += kb;
+    }
+    if (v.locked) locked += kb;
+  }
+  std::string text() const {
+    std::string s;
+    const auto row = [&s](std::string_view name, uint64_t kb) {
+      s += fmt::format("{:<15} {:8} kB\n", std::string(name) + ":", kb);
+    };
+    row("Rss", resident);
+    row("Pss", resident);
+    row("Pss_Dirty", private_dirty);
+    row("Shared_Clean", shared_clean);
+    row("Shared_Dirty", 0);
+    row("Private_Clean", private_clean);
+    row("Private_Dirty", private_dirty);
+    row("Referenced", resident);
+    row("Anonymous", anonymous);
+    for (const char* none : {"LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb",
+                             "Private_Hugetlb", "Swap", "SwapPss"})
+      row(none, 0);
+    row("Locked", locked);
+    return s;
+  }
+};
+
+// Bytes of the process's memory, as far as they can be read.
+std::string read_range(const Mm& mm, uint64_t start, uint64_t end) {
+  constexpr uint64_t LIMIT = 8 << 20;  // more than execve(2) lets arguments take
+  if (end <= start) return {};
+  std::string bytes(std::min(end - start, LIMIT), '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const Result<size_t> got = mm.space->peek(start + done, bytes.data() + done, bytes.size() - done);
+    if (!got.ok() || got.value() == 0) break;
+    done += got.value();
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+}  // namespace
+
+MemorySummary summarize(const Mm& mm) {
+  MemorySummary m;
+  uint64_t file = 0, shmem = 0;
+  const Vma* program = mm.find(mm.code_start);
+  for (const auto& [start, v] : mm.vmas()) {
+    const uint64_t kb = size_kb(v);
+    m.total += kb;
+    if (v.locked) m.locked += kb;
+    if (v.file)
+      file += kb;
+    else if (v.shared())
+      shmem += kb;
+    if (is_stack(v))
+      m.stack += kb;
+    else if (!v.shared() && (v.prot & PROT_WRITE) != 0)
+      m.data += kb;
+    if (v.file && (v.prot & PROT_EXEC) != 0 && (v.prot & PROT_WRITE) == 0) {
+      if (program != nullptr && program->file == v.file)
+        m.exe += kb;
+      else
+        m.lib += kb;
+    }
+  }
+  m.peak = std::max(mm.peak_pages * 4, m.total);
+  m.resident = resident_pages(mm) * 4;
+  m.resident_file = std::min(m.resident, file);
+  m.resident_shmem = std::min(m.resident - m.resident_file, shmem);
+  m.resident_anon = m.resident - m.resident_file - m.resident_shmem;
+  // One page of table for 512 pages, and the upper levels.
+  m.page_tables = (m.total / 4 / 512 + 1) * 4 + 12;
+  return m;
+}
+
+uint64_t resident_share(const Mm& mm, const Vma& v) {
+  const uint64_t total = mm.total_pages();
+  if (total == 0 || v.prot == PROT_NONE) return 0;
+  return (v.end - v.start) / 4096 * resident_pages(mm) / total * 4;
+}
+
+std::string task_maps(Task& t) {
+  std::string s;
+  if (!t.mm) return s;
+  for (const auto& [start, v] : t.mm->vmas()) s += map_line(v);
+  return s;
+}
+
+std::string task_smaps(Task& t) {
+  std::string s;
+  if (!t.mm) return s;
+  for (const auto& [start, v] : t.mm->vmas()) {
+    Counters counters;
+    counters.add(*t.mm, v);
+    s += map_line(v);
+    s += fmt::format("Size:           {:8} kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
+                     size_kb(v));
+    s += counters.text();
+    s += fmt::format("THPeligible:    {:8}\nVmFlags: {}\n", 0, vm_flags(v));
+  }
+  return s;
+}
+
+std::string task_smaps_rollup(Task& t) {
+  if (!t.mm || t.mm->vmas().empty()) return {};
+  Counters sum;
+  for (const auto& [start, v] : t.mm->vmas()) sum.add(*t.mm, v);
+  const uint64_t first = t.mm->vmas().begin()->second.start, last = t.mm->vmas().rbegin()->second.end;
+  std::string head = fmt::format("{:08x}-{:08x} ---p 00000000 00:00 0 ", first, last);
+  head.resize(73, ' ');
+  return head + "[rollup]\n" + sum.text();
+}
+
+std::string task_numa_maps(Task& t) {
+  std::string s;
+  if (!t.mm) return s;
+  for (const auto& [start, v] : t.mm->vmas()) {
+    s += fmt::format("{:x} default", v.start);
+    if (v.file)
+      s += " file=" + map_name(v);
+    else if (v.name == "[heap]")
+      s += " heap";
+    else if (is_stack(v))
+      s += " stack";
+    if (const uint64_t pages = resident_share(*t.mm, v) / 4; pages != 0) {
+      const char* kind = v.file ? "mapped" : "anon";
+      s += fmt::format(" {}={} N0={} kernelpagesize_kB=4", kind, pages, pages);
+    }
+    s += '\n';
+  }
+  return s;
+}
+
+// A program may have written over its arguments (setproctitle(3)): without a NUL at the end of the
+// area the text goes on into the environment, up to its first NUL.
+std::string task_cmdline(Task& t) {
+  if (!t.mm || t.mm->arg_end <= t.mm->arg_start) return {};
+  const Mm& mm = *t.mm;
+  std::string text = read_range(mm, mm.arg_start, mm.arg_end);
+  if (text.empty()) return t.group->cmdline_at_exec;
+  if (text.back() == '\0') return text;
+  text += read_range(mm, mm.arg_end, mm.env_end);
+  return text.substr(0, text.find('\0'));
+}
+
+std::string task_environ(Task& t) {
+  return t.mm ? read_range(*t.mm, t.mm->env_start, t.mm->env_end) : std::string();
+}
+
+std::string task_auxv(Task& t) {
+  return t.mm ? std::string(t.mm->auxv.begin(), t.mm->auxv.end()) : std::string();
+}
+
+}  // namespace starry::proc
