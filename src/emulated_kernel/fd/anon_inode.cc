@@ -1,5 +1,6 @@
 #include "emulated_kernel/fd/anon_inode.h"
 
+#include "emulated_kernel/base/timespec.h"
 #include "emulated_kernel/platform.h"
 
 namespace starry {
@@ -9,10 +10,7 @@ uint64_t alloc_anon_ino() {
   return next++;
 }
 
-timespec realtime_timespec() {
-  const uint64_t ns = platform().realtime_ns();
-  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
-}
+timespec realtime_timespec() { return timespec_from_ns(platform().realtime_ns()); }
 
 Result<Kstat> AnonFile::stat() {
   static const uint64_t ino = alloc_anon_ino();

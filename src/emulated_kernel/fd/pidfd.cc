@@ -1,0 +1,41 @@
+#include "emulated_kernel/fd/pidfd.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/task/task.h"
+
+namespace starry {
+
+namespace {
+
+class PidFd final : public AnonFile {
+ public:
+  PidFd(ThreadGroup& g, int flags) : AnonFile("[pidfd]", O_RDWR | (flags & O_NONBLOCK)), group(&g) {}
+
+  uint32_t poll() override { return ended() ? EPOLLIN | EPOLLRDNORM : 0; }
+  WaitQueue* poll_queue() override { return &group->pidfd_queue; }
+  std::string fdinfo() const override {
+    // -1 once the process was waited for: its number may be somebody else's by now.
+    const int pid = find_group(group->tgid) == group.get() ? group->tgid : -1;
+    return fmt::format("Pid:\t{}\nNSpid:\t{}\n", pid, pid);
+  }
+
+  const Ref<ThreadGroup> group;
+
+ private:
+  bool ended() const { return group->zombie || group->threads.empty(); }
+};
+
+}  // namespace
+
+Ref<File> make_pidfd(ThreadGroup& group, int flags) { return make_ref<PidFd>(group, flags); }
+
+ThreadGroup* pidfd_group(File& f) {
+  auto* p = dynamic_cast<PidFd*>(&f);
+  return p != nullptr ? p->group.get() : nullptr;
+}
+
+}  // namespace starry
