@@ -5,6 +5,8 @@
 // pre-empted FIFO task returns to the head of its queue, a yielding one to the tail; RR and OTHER have
 // slices. Each CPU runs at most one task. A waking task goes to an idle allowed CPU (its last one
 // first), else to the allowed CPU whose current task has the lowest priority, pre-empting it if lower.
+// A CPU that runs out of work pulls a task that waits elsewhere, and never runs a lower real-time
+// priority while a higher one that it could run waits for another CPU.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +22,8 @@ namespace starry {
 class SchedHooks {
  public:
   virtual ~SchedHooks() = default;
-  // `se` holds CPU se.cpu and must give it up soon (it is in user mode or will pass exit_to_user).
+  // `se` holds CPU se.cpu and must give it up soon (it is in user mode or will pass exit_to_user):
+  // the kernel loop answers with Scheduler::preempt(se) and pick().
   virtual void request_resched(SchedEntity& se) = 0;
   // `se` may now run on se.cpu (state running). Called from Scheduler::pick().
   virtual void switch_to(SchedEntity& se) = 0;
@@ -28,17 +31,18 @@ class SchedHooks {
 
 class Scheduler {
  public:
-  Scheduler(int cpus, SchedHooks& hooks);
+  // Becomes what scheduler() returns. `now` is when the CPUs' time accounts begin.
+  Scheduler(int cpus, SchedHooks& hooks, uint64_t now = 0);
   ~Scheduler();
   int cpu_count() const;
 
-  void init_task(SchedEntity& se);                         // a fresh OTHER task, all CPUs
+  void init_task(SchedEntity& se);                                // a fresh OTHER task, all CPUs
   void fork_task(SchedEntity& child, const SchedEntity& parent);  // inheritance, reset-on-fork
-  void wake(SchedEntity& se, uint64_t now);                // blocked -> queued (or nothing)
-  void block(SchedEntity& se, uint64_t now);               // running -> blocked, frees its CPU
-  void yield(SchedEntity& se, uint64_t now);               // running -> queued at the tail
-  void preempt(SchedEntity& se, uint64_t now);             // running -> queued (head or tail by rule)
-  void remove(SchedEntity& se, uint64_t now);              // exit: from whatever state
+  void wake(SchedEntity& se, uint64_t now);                       // blocked -> queued (or nothing)
+  void block(SchedEntity& se, uint64_t now);                      // running -> blocked, frees its CPU
+  void yield(SchedEntity& se, uint64_t now);                      // running -> queued at the tail
+  void preempt(SchedEntity& se, uint64_t now);                    // running -> queued (head or tail by rule)
+  void remove(SchedEntity& se, uint64_t now);                     // exit: from whatever state
   // Gives every idle CPU its next task through SchedHooks::switch_to. Returns how many switched.
   int pick(uint64_t now);
   // Slice expiry. next_tick() is when to call tick() next; UINT64_MAX when no CPU has a competitor.
@@ -50,6 +54,9 @@ class Scheduler {
   void set_policy(SchedEntity& se, int policy, int rt_priority, int nice, uint64_t now);
   Result<void> set_affinity(SchedEntity& se, const CpuMask& mask, uint64_t now);
   void set_pi_priority(SchedEntity& se, int prio, uint64_t now);
+  // Makes a running task pass through preempt() soon, for whatever reason.
+  void request_resched(SchedEntity& se);
+
   SchedEntity* current_on(int cpu) const;
   bool idle(int cpu) const;
   int queued(int cpu) const;
