@@ -14,6 +14,7 @@ struct ExecRequest {
   Ref<File> file;                 // opened for execution
   std::string path;               // as given: AT_EXECFN and `#!` argument
   std::vector<std::string> argv, envp;
+  bool path_inaccessible = false; // "/dev/fd/N" that close-on-exec removes: no use for an interpreter
 };
 
 // Replaces `t`'s program: loads ELF and interpreter (`#!` followed) into a fresh address space, resets

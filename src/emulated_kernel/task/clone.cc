@@ -1,0 +1,211 @@
+#include "emulated_kernel/task/clone.h"
+
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sys/mman.h>
+
+#include <csignal>
+
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/sched/scheduler.h"
+#include "emulated_kernel/signal/altstack.h"
+#include "emulated_kernel/signal/rules.h"
+#include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/pid_table.h"
+#include "emulated_kernel/task/pidfd.h"
+#include "vfs/fs_context.h"
+
+namespace starry {
+
+namespace {
+
+constexpr uint64_t NAMESPACE_FLAGS =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
+
+// Combinations that clone(2) refuses (copy_process).
+Result<void> check_flags(const Task& parent, uint64_t flags, const CloneArgs& args) {
+  const auto has = [flags](uint64_t f) { return (flags & f) == f; };
+  const auto any = [flags](uint64_t f) { return (flags & f) != 0; };
+  if (has(CLONE_NEWNS | CLONE_FS) || has(CLONE_NEWUSER | CLONE_FS)) return Error{EINVAL};
+  if (any(CLONE_THREAD) && !any(CLONE_SIGHAND)) return Error{EINVAL};
+  if (any(CLONE_SIGHAND) && !any(CLONE_VM)) return Error{EINVAL};
+  if (any(CLONE_PARENT) && parent.group->parent == nullptr) return Error{EINVAL};
+  if (any(CLONE_THREAD) && any(CLONE_NEWUSER | CLONE_NEWPID)) return Error{EINVAL};
+  if (any(CLONE_PIDFD) && any(CLONE_DETACHED | CLONE_THREAD)) return Error{EINVAL};
+  if (has(CLONE_NEWIPC | CLONE_SYSVSEM)) return Error{EINVAL};
+  if (any(CLONE_NEWUSER)) {
+    klog(LogLevel::warn, "clone: user namespaces are not implemented");
+    return Error{EPERM};
+  }
+  if (any(NAMESPACE_FLAGS)) {
+    if (!parent.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
+    klog(LogLevel::warn, "clone: namespaces are not implemented (flags {:#x})", flags & NAMESPACE_FLAGS);
+    return Error{EINVAL};
+  }
+  if (args.set_tid_size != 0) {
+    if (!parent.cred->capable(CAP_SYS_ADMIN) && !parent.cred->capable(CAP_CHECKPOINT_RESTORE))
+      return Error{EPERM};
+    klog(LogLevel::warn, "clone3: set_tid is not implemented");
+    return Error{EINVAL};
+  }
+  return {};
+}
+
+Result<void> check_process_limit(const Task& parent) {
+  const uint64_t limit = parent.rlimit(RLIMIT_NPROC);
+  if (static_cast<uint64_t>(count_tasks()) < limit) return {};
+  if (static_cast<uint64_t>(count_tasks_of(parent.cred->uid)) < limit) return {};
+  if (parent.cred->uid == 0 || parent.cred->capable(CAP_SYS_RESOURCE) || parent.cred->capable(CAP_SYS_ADMIN))
+    return {};
+  return Error{EAGAIN};
+}
+
+Ref<SigHandlers> handlers_for(const ThreadGroup& from, uint64_t flags) {
+  if ((flags & CLONE_SIGHAND) != 0) return from.signals.handlers;
+  Ref<SigHandlers> copy = make_ref<SigHandlers>();
+  copy->actions = from.signals.handlers->actions;
+  if ((flags & CLONE_CLEAR_SIGHAND) != 0)
+    for (KSigAction& a : copy->actions)
+      if (a.handler != HANDLER_IGNORE) a = KSigAction{};
+  return copy;
+}
+
+Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, uint64_t flags, int exit_signal) {
+  const ThreadGroup& from = *parent.group;
+  Ref<ThreadGroup> g = make_ref<ThreadGroup>(tgid);
+  const bool sibling = (flags & CLONE_PARENT) != 0;
+  g->parent = sibling ? from.parent : parent.group.get();
+  g->parent_tid = sibling ? from.parent_tid : parent.tid;
+  g->exit_signal = sibling ? from.exit_signal : exit_signal;
+  g->pgid = from.pgid;
+  g->session = from.session;
+  g->rlimits = from.rlimits;
+  g->signals.handlers = handlers_for(from, flags);
+  g->dumpable = from.dumpable;
+  g->start_time_ns = platform().boottime_ns();
+  g->prctl = from.prctl;
+  g->exe_path = from.exe_path;
+  g->exe_file = from.exe_file;
+  g->cmdline_at_exec = from.cmdline_at_exec;
+  g->personality = from.personality;
+  g->oom_score_adj = from.oom_score_adj;
+  return g;
+}
+
+Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneArgs& args) {
+  const uint64_t flags = args.flags;
+  Ref<Task> child = make_ref<Task>(tid, std::move(group));
+  child->cred = parent.cred;
+  child->comm = parent.comm;
+  child->no_new_privs = parent.no_new_privs;
+  child->keep_caps = parent.keep_caps;
+  child->timer_slack_ns = parent.timer_slack_ns;
+  child->files = (flags & CLONE_FILES) != 0 ? parent.files : parent.files->copy();
+  child->fs = (flags & CLONE_FS) != 0 ? parent.fs : parent.fs->copy();
+  child->sig.blocked = parent.sig.blocked;
+  child->sig.alt_sp = parent.sig.alt_sp;
+  child->sig.alt_size = parent.sig.alt_size;
+  child->sig.alt_flags = parent.sig.alt_flags;
+  if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM) reset_alt_stack(*child);
+  if ((flags & CLONE_VM) == 0) {  // rseq(2): registration is inherited by fork only
+    child->rseq = parent.rseq;
+    child->rseq_len = parent.rseq_len;
+    child->rseq_sig = parent.rseq_sig;
+  }
+  if ((flags & CLONE_CHILD_CLEARTID) != 0) child->clear_child_tid = args.child_tid;
+  child->vfork_pending = (flags & CLONE_VFORK) != 0;
+  return child;
+}
+
+// Gives the child its memory and its carrier. The parent's map stays locked while the host copies it.
+Result<void> make_carrier(Task& parent, Task& child, uint64_t flags) {
+  if ((flags & CLONE_VM) != 0) {
+    child.mm = parent.mm;
+    child.host = TRY(parent.host->clone_thread(child));
+    return {};
+  }
+  MutexGuard guard(parent.mm->lock);
+  auto [space, host] = TRY(parent.host->fork(child));
+  child.mm = parent.mm->fork(std::move(space));
+  child.host = std::move(host);
+  return {};
+}
+
+// A thread id for user space, seen at once by both sides: not through the buffers that are copied when
+// a system call returns, since the child may run before that. Errors are ignored, as in Linux.
+void put_tid(const Task& t, UserAddr addr, pid_t tid) {
+  if (t.mm->range_has(addr, sizeof tid, PROT_WRITE)) (void)t.mm->space->poke(addr, &tid, sizeof tid);
+}
+
+void undo(Task& child, bool thread) {
+  child.exiting = child.exited = true;
+  scheduler().remove(child.se, platform().monotonic_ns());
+  ThreadGroup& g = *child.group;
+  if (thread) {
+    g.exec_wait.wake_all();
+    check_stop_complete(g);
+  } else {
+    unregister_group(g);
+    std::erase_if(g.parent->children, [&](const Ref<ThreadGroup>& c) { return c.get() == &g; });
+  }
+  unregister_task(child);
+}
+
+void set_child_regs(Task& child, const CloneArgs& args) {
+  GuestRegs& r = child.regs();
+  r.rax = 0;
+  if (args.stack != 0) r.rsp = args.stack;
+  if ((args.flags & CLONE_SETTLS) != 0) r.fs_base = args.tls;
+}
+
+}  // namespace
+
+SysResult kernel_clone(Task& parent, const CloneArgs& args) {
+  const uint64_t flags = args.flags;
+  TRY(check_flags(parent, flags, args));
+  // A signal that arrives now is for the parent alone; one that comes later also reaches the child.
+  if (signal_pending(parent)) return Error{ERESTARTNOINTR};
+  TRY(check_process_limit(parent));
+
+  const bool thread = (flags & CLONE_THREAD) != 0;
+  const pid_t tid = alloc_pid();
+  Ref<ThreadGroup> group = parent.group;
+  if (!thread) group = new_group(parent, tid, flags, static_cast<int>(args.exit_signal));
+  Ref<Task> child = new_task(parent, tid, group, args);
+  scheduler().fork_task(child->se, parent.se);
+
+  int pidfd = -1;
+  if ((flags & CLONE_PIDFD) != 0) {
+    pidfd = TRY(parent.files->install(make_pidfd(group, 0), true, parent.rlimit(RLIMIT_NOFILE)));
+    if (auto r = parent.mem().put(UserPtr<int>{args.pidfd}, pidfd); !r) {
+      parent.files->remove(pidfd);
+      return r.error();
+    }
+  }
+
+  // Visible from here on, so that signals to the process or its group reach the child as well.
+  if (!thread) {
+    group->parent->children.push_back(group);
+    register_group(*group);
+  }
+  register_task(child);
+  if (auto made = make_carrier(parent, *child, flags); !made) {
+    undo(*child, thread);
+    if (pidfd >= 0) parent.files->remove(pidfd);
+    return made.error();
+  }
+  set_child_regs(*child, args);
+  if ((flags & CLONE_PARENT_SETTID) != 0) put_tid(parent, args.parent_tid, tid);
+  if ((flags & CLONE_CHILD_SETTID) != 0) put_tid(*child, args.child_tid, tid);
+
+  scheduler().wake(child->se, platform().monotonic_ns());
+  if ((flags & CLONE_VFORK) != 0) {
+    wait_until(
+        group->vfork_done, Deadline::never(), [&] { return !child->vfork_pending; }, false,
+        SleepMode::killable);
+  }
+  return tid;
+}
+
+}  // namespace starry

@@ -1,0 +1,136 @@
+#include "emulated_kernel/task/pid_table.h"
+
+#include <algorithm>
+#include <map>
+
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/task/process.h"
+
+namespace starry {
+
+namespace {
+
+constexpr pid_t INIT_PID = 1;
+constexpr pid_t PID_MAX = 4194304;    // /proc/sys/kernel/pid_max on 64-bit machines
+constexpr pid_t RESERVED_PIDS = 300;  // where numbering starts again after a wrap
+
+struct PidTable {
+  std::map<pid_t, Ref<Task>> tasks;
+  std::map<pid_t, ThreadGroup*> groups;
+  pid_t last = INIT_PID;
+};
+
+PidTable& table() {
+  static PidTable t;
+  return t;
+}
+
+bool in_use(pid_t id) {
+  if (table().tasks.contains(id)) return true;
+  for (const auto& [tgid, g] : table().groups)
+    if (g->pgid == id || (g->session && g->session->sid == id)) return true;
+  return false;
+}
+
+}  // namespace
+
+ThreadGroup& init_group() {
+  static Ref<ThreadGroup> init = [] {
+    Ref<ThreadGroup> g = make_ref<ThreadGroup>(INIT_PID);
+    g->pgid = INIT_PID;
+    g->session = make_ref<Session>(INIT_PID);
+    g->signals.handlers = make_ref<SigHandlers>();
+    return g;
+  }();
+  return *init;
+}
+
+pid_t alloc_pid() {
+  PidTable& t = table();
+  bool wrapped = false;
+  do {
+    if (++t.last >= PID_MAX) {
+      t.last = RESERVED_PIDS;
+      wrapped = true;
+    }
+    // Before the first wrap numbers are fresh, except those of threads that became leaders.
+  } while ((wrapped || t.tasks.contains(t.last)) && in_use(t.last));
+  return t.last;
+}
+
+void register_task(Ref<Task> t) {
+  t->group->threads.push_back(t.get());
+  const pid_t tid = t->tid;
+  const bool fresh = table().tasks.emplace(tid, std::move(t)).second;
+  CHECK(fresh);
+}
+
+void unregister_task(Task& t) {
+  std::erase(t.group->threads, &t);
+  const auto it = table().tasks.find(t.tid);
+  CHECK(it != table().tasks.end() && it->second.get() == &t);
+  // Its own fiber may be running: keep the object until the loop has left it.
+  platform().post([keep = it->second] {});
+  table().tasks.erase(it);
+}
+
+void register_group(ThreadGroup& g) {
+  const bool fresh = table().groups.emplace(g.tgid, &g).second;
+  CHECK(fresh);
+}
+
+void unregister_group(ThreadGroup& g) { table().groups.erase(g.tgid); }
+
+void become_leader(Task& t) {
+  ThreadGroup& g = *t.group;
+  Task* old = g.leader();
+  CHECK(old != &t && old->exited);
+  unregister_task(*old);
+  auto node = table().tasks.extract(t.tid);
+  node.key() = t.tid = g.tgid;
+  table().tasks.insert(std::move(node));
+}
+
+Task* find_task(pid_t tid) {
+  const auto it = table().tasks.find(tid);
+  return it == table().tasks.end() ? nullptr : it->second.get();
+}
+
+ThreadGroup* find_group(pid_t tgid) {
+  const auto it = table().groups.find(tgid);
+  return it == table().groups.end() ? nullptr : it->second;
+}
+
+void for_each_group(const std::function<void(ThreadGroup&)>& fn) {
+  // `fn` may end processes.
+  std::vector<Ref<ThreadGroup>> all;
+  all.reserve(table().groups.size());
+  for (const auto& [tgid, g] : table().groups) all.emplace_back(g);
+  for (const Ref<ThreadGroup>& g : all) fn(*g);
+}
+
+int count_tasks() { return static_cast<int>(table().tasks.size()); }
+
+int count_tasks_of(uint32_t uid) {
+  return static_cast<int>(std::count_if(table().tasks.begin(), table().tasks.end(),
+                                        [&](const auto& entry) { return entry.second->cred->uid == uid; }));
+}
+
+bool pgrp_exists(pid_t pgid) {
+  const auto& groups = table().groups;
+  return std::any_of(groups.begin(), groups.end(),
+                     [&](const auto& entry) { return entry.second->pgid == pgid; });
+}
+
+int live_processes() {
+  const auto& groups = table().groups;
+  return static_cast<int>(
+      std::count_if(groups.begin(), groups.end(), [](const auto& entry) { return !entry.second->zombie; }));
+}
+
+void destroy_later(std::unique_ptr<HostThread> host) {
+  if (host == nullptr) return;
+  platform().post([keep = std::shared_ptr<HostThread>(std::move(host))] {});
+}
+
+}  // namespace starry

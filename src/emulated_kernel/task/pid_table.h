@@ -1,0 +1,31 @@
+// Who exists: tasks by tid, processes by tgid. The table holds every task until it is gone for good; a
+// zombie's leader stays in it until the zombie is reaped.
+#pragma once
+
+#include "emulated_kernel/task/task.h"
+
+namespace starry {
+
+// The reaper of orphans (pid 1). A process without threads: it reaps at once, ignores signals and is
+// not in the table.
+ThreadGroup& init_group();
+
+void register_task(Ref<Task> t);  // also appends it to its group's threads
+// Takes the task out of table and group. It is destroyed later, outside of its own fiber.
+void unregister_task(Task& t);
+void register_group(ThreadGroup& g);
+void unregister_group(ThreadGroup& g);
+// A thread other than the leader takes over the leader's id (execve(2), "multithreaded process"). The
+// old leader is gone afterwards.
+void become_leader(Task& t);
+
+int count_tasks();
+int count_tasks_of(uint32_t uid);  // real uid, for RLIMIT_NPROC
+
+// True while `id` names a process group or session.
+bool pgrp_exists(pid_t pgid);
+
+// Destroys something later from the kernel loop, when no code of it is on the stack any more.
+void destroy_later(std::unique_ptr<HostThread> host);
+
+}  // namespace starry
