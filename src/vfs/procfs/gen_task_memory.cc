@@ -67,8 +67,8 @@ std::string vm_flags(const Vma& v) {
 // The counters of one smaps entry (or of their sum), kB.
 struct Counters {
   uint64_t resident = 0, shared_clean = 0, private_clean = 0, private_dirty = 0, anonymous = 0, locked = 0;
-  void add(const Mm& mm, const Vma& v) {
-    const uint64_t kb = resident_share(mm, v);
+  void add(const Residency& residency, const Vma& v) {
+    const uint64_t kb = residency.kb(v);
     resident += kb;
     if (!v.file) {
       private_dirty += kb;
@@ -152,10 +152,11 @@ MemorySummary summarize(const Mm& mm) {
   return m;
 }
 
-uint64_t resident_share(const Mm& mm, const Vma& v) {
-  const uint64_t total = mm.total_pages();
-  if (total == 0 || v.prot == PROT_NONE) return 0;
-  return (v.end - v.start) / 4096 * resident_pages(mm) / total * 4;
+Residency::Residency(const Mm& mm) : mapped_(mm.total_pages()), resident_(resident_pages(mm)) {}
+
+uint64_t Residency::kb(const Vma& v) const {
+  if (mapped_ == 0 || v.prot == PROT_NONE) return 0;
+  return (v.end - v.start) / 4096 * resident_ / mapped_ * 4;
 }
 
 std::string task_maps(Task& t) {
@@ -168,9 +169,10 @@ std::string task_maps(Task& t) {
 std::string task_smaps(Task& t) {
   std::string s;
   if (!t.mm) return s;
+  const Residency residency(*t.mm);
   for (const auto& [start, v] : t.mm->vmas()) {
     Counters counters;
-    counters.add(*t.mm, v);
+    counters.add(residency, v);
     s += map_line(v);
     s += fmt::format("Size:           {:8} kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
                      size_kb(v));
@@ -182,8 +184,9 @@ std::string task_smaps(Task& t) {
 
 std::string task_smaps_rollup(Task& t) {
   if (!t.mm || t.mm->vmas().empty()) return {};
+  const Residency residency(*t.mm);
   Counters sum;
-  for (const auto& [start, v] : t.mm->vmas()) sum.add(*t.mm, v);
+  for (const auto& [start, v] : t.mm->vmas()) sum.add(residency, v);
   const uint64_t first = t.mm->vmas().begin()->second.start, last = t.mm->vmas().rbegin()->second.end;
   std::string head = fmt::format("{:08x}-{:08x} ---p 00000000 00:00 0 ", first, last);
   head.resize(73, ' ');
@@ -193,6 +196,7 @@ std::string task_smaps_rollup(Task& t) {
 std::string task_numa_maps(Task& t) {
   std::string s;
   if (!t.mm) return s;
+  const Residency residency(*t.mm);
   for (const auto& [start, v] : t.mm->vmas()) {
     s += fmt::format("{:x} default", v.start);
     if (v.file)
@@ -201,7 +205,7 @@ std::string task_numa_maps(Task& t) {
       s += " heap";
     else if (is_stack(v))
       s += " stack";
-    if (const uint64_t pages = resident_share(*t.mm, v) / 4; pages != 0) {
+    if (const uint64_t pages = residency.kb(v) / 4; pages != 0) {
       const char* kind = v.file ? "mapped" : "anon";
       s += fmt::format(" {}={} N0={} kernelpagesize_kB=4", kind, pages, pages);
     }

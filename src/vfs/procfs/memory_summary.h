@@ -18,8 +18,15 @@ struct MemorySummary {
 };
 MemorySummary summarize(const Mm& mm);
 
-// How much of a range is in memory, kB. Only the total is known: it is spread evenly.
-uint64_t resident_share(const Mm& mm, const Vma& v);
+// How much of a range is in memory. Only the total is known: it is spread evenly.
+class Residency {
+ public:
+  explicit Residency(const Mm& mm);
+  uint64_t kb(const Vma& v) const;
+
+ private:
+  uint64_t mapped_, resident_;  // pages
+};
 
 }  // namespace proc
 }  // namespace starry
