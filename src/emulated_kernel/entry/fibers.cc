@@ -129,6 +129,8 @@ bool fibers_pending() { return !fibers.ready.empty() || !fibers.kthreads.empty()
 
 void kthread_run(std::function<void()> fn) { fibers.kthreads.push_back(std::move(fn)); }
 
+void kthread_serve(Task* t) { fibers.current->task = t; }
+
 void set_current(Task* t) {
   fibers.current->task = t;
   fibers.current->sleeper = t;

@@ -24,6 +24,9 @@ bool fibers_pending();
 
 // Runs `fn` on a fiber of its own, soon, outside any task: kernel work that may sleep.
 void kthread_run(std::function<void()> fn);
+// From kthread_run's `fn`: works on behalf of `t` from now on (it is current(), but the kernel thread
+// sleeps by itself, without an emulated CPU); null ends that.
+void kthread_serve(Task* t);
 
 // Which task's kernel code this fiber runs; null for the loop itself and for kernel threads.
 void set_current(Task* t);
