@@ -1,13 +1,14 @@
 #include "vfs/procfs/procfs.h"
 
 #include <dirent.h>
+#include <fmt/format.h>
 #include <linux/magic.h>
 
-#include "emulated_kernel/base/log.h"
 #include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/procfs/generators.h"
 #include "vfs/procfs/task_dir.h"
+#include "vfs/procfs/tree.h"
 
 namespace starry {
 
@@ -38,38 +39,20 @@ class ProcRoot final : public PseudoDir {
   }
 };
 
-// "a/b/c" -> directory a/b (made if absent) and name c.
-std::pair<Ref<PseudoDir>, std::string> place(Ref<PseudoDir> dir, std::string_view path) {
-  for (size_t slash = path.find('/'); slash != path.npos; slash = path.find('/')) {
-    dir = dir->subdir(std::string(path.substr(0, slash)));
-    path.remove_prefix(slash + 1);
-  }
-  return {dir, std::string(path)};
-}
-
-void add_text(const Ref<PseudoDir>& root, std::string_view path, uint32_t perm, ProcShow show,
-              ProcStore store = nullptr) {
-  const auto [dir, name] = place(root, path);
-  dir->add(name, make_ref<TextFile>(&root->sb(), perm, std::move(show), std::move(store)));
-}
-
-void add_link(const Ref<PseudoDir>& root, std::string_view path, std::function<std::string()> text) {
-  const auto [dir, name] = place(root, path);
-  dir->add(name, make_ref<PseudoLink>(&root->sb(), [text] { return Result<std::string>(text()); }));
-}
-
 Ref<PseudoDir> build_root() {
   const Ref<PseudoDir> root = make_ref<ProcRoot>(make_ref<SuperBlock>("proc", PROC_SUPER_MAGIC));
-#define PROC_TEXT(path, perm, show) add_text(root, path, perm, proc::show);
-#define PROC_STORE(path, perm, show, store) add_text(root, path, perm, proc::show, proc::store);
-#define PROC_VALUE(path, perm, text) add_text(root, path, perm, [] { return std::string(text); });
-#define PROC_LINK(path, text) add_link(root, path, [] { return std::string(text); });
-#define PROC_DIR(path) root->subdir(path);
+#define PROC_TEXT(path, perm, show) tree_add_text(root, path, perm, proc::show);
+#define PROC_STORE(path, perm, show, store) tree_add_text(root, path, perm, proc::show, proc::store);
+#define PROC_VALUE(path, perm, text) tree_add_text(root, path, perm, [] { return std::string(text); });
+#define PROC_LINK(path, text) tree_add_link(root, path, text);
+#define PROC_DIR(path) tree_add_dir(root, path);
 #include "vfs/procfs/entries.def"
 #include "vfs/procfs/proc_undef.h"
-  add_link(root, "self", [] { return std::to_string(current().tgid()); });
-  add_link(root, "thread-self",
-           [] { return std::to_string(current().tgid()) + "/task/" + std::to_string(current().tid); });
+  root->add("self", make_ref<PseudoLink>(
+                        &root->sb(), [] { return Result<std::string>(std::to_string(current().tgid())); }));
+  root->add("thread-self", make_ref<PseudoLink>(&root->sb(), [] {
+              return Result<std::string>(fmt::format("{}/task/{}", current().tgid(), current().tid));
+            }));
   return root;
 }
 
@@ -98,11 +81,11 @@ void init_procfs() {
 }
 
 void proc_register(std::string_view path, uint32_t perm, ProcShow show, ProcStore store) {
-  add_text(proc_root(), path, perm, std::move(show), std::move(store));
+  tree_add_text(proc_root(), path, perm, std::move(show), std::move(store));
 }
 
 void proc_net_register(std::string_view name, ProcShow show) {
-  add_text(proc::net_dir(), name, 0444, std::move(show));
+  tree_add_text(proc::net_dir(), name, 0444, std::move(show));
 }
 
 }  // namespace starry

@@ -1,0 +1,16 @@
+// sysfs (sysfs(5)): what programs look up about processors, memory nodes and network interfaces.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace starry {
+
+// Registers the file system type "sysfs". Once, at boot.
+void init_sysfs();
+
+// Adds or replaces the file at `path` (relative to /sys); directories are made.
+void sys_register(std::string_view path, uint32_t perm, std::function<std::string()> show);
+
+}  // namespace starry
