@@ -27,7 +27,8 @@ class TerminalDevice {
   virtual void input_flushed() {}
   virtual void flow_changed(bool /*stopped*/) {}
   virtual void termios_changed(const Termios& /*old*/) {}
-  virtual void input_wanted() {}  // a program reads from the terminal or changes its modes
+  // A program polls the terminal for input, or (`now`) reads from it or changes its modes.
+  virtual void input_wanted(bool /*now*/) {}
   virtual void opened() {}
   virtual void closed() {}                             // the last TerminalFile is gone
   virtual bool refuses_open() const { return false; }  // TIOCSPTLCK

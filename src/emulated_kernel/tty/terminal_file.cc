@@ -30,7 +30,7 @@ TerminalFile::~TerminalFile() {
 Result<size_t> TerminalFile::read(IoVec& to, int64_t* /*pos*/, int flags) {
   if (hung_up()) return 0;
   TRY(check_background(current(), *tty_, SIGTTIN));
-  if (tty_->device() != nullptr) tty_->device()->input_wanted();
+  if (tty_->device() != nullptr) tty_->device()->input_wanted(true);
   return wait_and_read(to, flags);
 }
 
@@ -103,7 +103,7 @@ Result<size_t> TerminalFile::write(IoVec& from, int64_t* /*pos*/, int flags) {
 
 uint32_t TerminalFile::poll() {
   if (hung_up()) return EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDNORM | EPOLLWRNORM;
-  if (tty_->device() != nullptr && readable()) tty_->device()->input_wanted();
+  if (tty_->device() != nullptr && readable()) tty_->device()->input_wanted(false);
   uint32_t events = 0;
   if (tty_->ldisc().input_available(true)) events |= EPOLLIN | EPOLLRDNORM;
   if (tty_->ldisc().output_room() > WAKEUP_CHARS) events |= EPOLLOUT | EPOLLWRNORM;

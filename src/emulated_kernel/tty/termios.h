@@ -6,6 +6,7 @@
 #include <asm/termbits.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 

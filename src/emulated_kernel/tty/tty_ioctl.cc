@@ -49,7 +49,7 @@ Result<void> set_modes(Terminal& tty, const Termios& wanted, bool has_speeds, Wh
   if (when != When::now) TRY(drain(tty));
   Termios t = wanted;
   settle(t, has_speeds);
-  if (tty.device() != nullptr) tty.device()->input_wanted();
+  if (tty.device() != nullptr) tty.device()->input_wanted(true);
   tty.set_termios(t);
   return {};
 }
