@@ -11,7 +11,7 @@ namespace starry {
 #define DEV_NODE(name, major, minor, mode)
 #define DEV_LINK(name, target)
 #define DEV_DIR(name, mode)
-#include "vfs/devfs/dev_undef.h"
 #include "vfs/devfs/devices.def"
+#include "vfs/devfs/devices_undef.h"
 
 }  // namespace starry

@@ -34,8 +34,8 @@ Result<Ref<Inode>> mount_devtmpfs() {
 #define DEV_NODE(name, major, minor, mode) TRY(add(*dev, name, S_IFCHR | (mode), makedev(major, minor)));
 #define DEV_LINK(name, target) TRY(add(*dev, name, S_IFLNK | 0777, 0, target));
 #define DEV_DIR(name, mode) TRY(add(*dev, name, S_IFDIR | (mode), 0));
-#include "vfs/devfs/dev_undef.h"
 #include "vfs/devfs/devices.def"
+#include "vfs/devfs/devices_undef.h"
   root = dev;
   return root;
 }
@@ -49,8 +49,8 @@ void init_devfs() {
 #define DEV_NODE(name, major, minor, mode)
 #define DEV_LINK(name, target)
 #define DEV_DIR(name, mode)
-#include "vfs/devfs/dev_undef.h"
 #include "vfs/devfs/devices.def"
+#include "vfs/devfs/devices_undef.h"
 }
 
 }  // namespace starry
