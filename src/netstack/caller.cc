@@ -1,0 +1,31 @@
+#include "netstack/caller.h"
+
+#include <csignal>
+
+#include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/task.h"
+#include "vfs/vfs.h"
+
+namespace starry {
+
+Caller net_caller() {
+  if (!in_task()) return {};
+  const Task& t = current();
+  return {t.tgid(), t.cred->uid, t.cred->gid, t.cred->euid, t.cred->egid};
+}
+
+bool net_capable(int cap) { return !in_task() || current().cred->capable(cap); }
+
+void raise_sigpipe() {
+  if (!in_task()) return;
+  SigInfo info = siginfo_user(SIGPIPE, current());
+  (void)send_signal(current(), info);
+}
+
+Result<Path> caller_bind_unix(std::string_view path, UnixBinding* owner) {
+  return vfs_bind_unix(current(), path, 0777, owner);
+}
+
+Result<UnixBinding*> caller_find_unix(std::string_view path) { return vfs_find_unix(current(), path); }
+
+}  // namespace starry

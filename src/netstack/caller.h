@@ -1,0 +1,29 @@
+// What the netstack asks about the task on whose behalf it works. The only place where sockets look at
+// tasks; unit tests have their own implementation.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "emulated_kernel/base/result.h"
+#include "vfs/path.h"
+
+namespace starry {
+
+class UnixBinding;
+
+struct Caller {
+  pid_t pid = 0;  // thread group
+  uint32_t uid = 0, gid = 0;
+  uint32_t euid = 0, egid = 0;
+};
+Caller net_caller();
+bool net_capable(int cap);  // CAP_* of capabilities(7)
+void raise_sigpipe();
+// AF_UNIX names in the file system; see vfs_bind_unix() and vfs_find_unix().
+Result<Path> caller_bind_unix(std::string_view path, UnixBinding* owner);
+Result<UnixBinding*> caller_find_unix(std::string_view path);
+
+}  // namespace starry

@@ -1,0 +1,122 @@
+#include "netstack/ports.h"
+
+#include "emulated_kernel/platform.h"
+
+namespace starry {
+
+namespace {
+
+constexpr int EPHEMERAL_COUNT = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
+
+// inet_rcv_saddr_equal() with wildcards.
+bool overlap(const PortUser& a, const PortUser& b) {
+  auto takes_all = [](const PortUser& u, const IpAddr& other) {
+    if (!u.ip.is_any()) return false;
+    if (u.ip.is_v4()) return other.is_v4() || other.is_any();
+    return !u.v6only || !other.is_v4();
+  };
+  if (a.ip == b.ip) return true;
+  // 0.0.0.0 meets :: only if the latter is dual-stack.
+  if (a.ip.is_any() && b.ip.is_any()) return a.ip.is_v4() ? !b.v6only : !a.v6only;
+  return takes_all(a, b.ip) || takes_all(b, a.ip);
+}
+
+}  // namespace
+
+bool address_accepts(const IpAddr& bound, bool v6only, const IpAddr& dest) {
+  if (bound == dest) return true;
+  if (!bound.is_any()) return false;
+  return bound.is_v4() ? dest.is_v4() : !(v6only && dest.is_v4());
+}
+
+// `strict`: for an automatic choice, where even sharing by SO_REUSEADDR is avoided.
+bool PortTable::conflict_between(const PortUser& a, const PortUser& b, bool strict) const {
+  if (!overlap(a, b)) return false;
+  const bool same_port_group = a.reuseport && b.reuseport && a.uid == b.uid;
+  if (same_port_group) return strict;
+  if (!strict && a.reuseaddr && b.reuseaddr) return tcp_ && (a.listening || b.listening);
+  return true;
+}
+
+bool PortTable::conflicts(const PortUser& u, uint16_t port) {
+  if (expire) expire();
+  const auto it = by_port_.find(port);
+  if (it == by_port_.end()) return false;
+  for (const PortUser& other : it->second)
+    if (&other != &u && conflict_between(u, other, false)) return true;
+  return false;
+}
+
+void PortTable::adopt(PortUser& u, uint16_t port) {
+  u.port = port;
+  by_port_[port].push_front(u);
+}
+
+void PortTable::release(PortUser& u) {
+  if (u.is_linked()) u.unlink();
+  u.port = 0;
+}
+
+Result<void> PortTable::bind(PortUser& u, uint16_t port) {
+  if (conflicts(u, port)) return Error{EADDRINUSE};
+  adopt(u, port);
+  return {};
+}
+
+uint16_t PortTable::random_ephemeral() {
+  if (random_state_ == 0) {
+    platform().entropy(&random_state_, sizeof random_state_);
+    random_state_ |= 1;
+  }
+  random_state_ ^= random_state_ << 13;
+  random_state_ ^= random_state_ >> 7;
+  random_state_ ^= random_state_ << 17;
+  return static_cast<uint16_t>(EPHEMERAL_FIRST + random_state_ % EPHEMERAL_COUNT);
+}
+
+Result<void> PortTable::bind_ephemeral(PortUser& u) {
+  if (expire) expire();
+  const uint16_t start = random_ephemeral();
+  for (int i = 0; i < EPHEMERAL_COUNT; i++) {
+    const auto port = static_cast<uint16_t>(
+        EPHEMERAL_FIRST + (start - EPHEMERAL_FIRST + i) % EPHEMERAL_COUNT);
+    const auto it = by_port_.find(port);
+    bool taken = false;
+    if (it != by_port_.end())
+      for (const PortUser& other : it->second) taken = taken || conflict_between(u, other, true);
+    if (taken) continue;
+    adopt(u, port);
+    return {};
+  }
+  return Error{EADDRINUSE};
+}
+
+Result<void> PortTable::bind_for_connect(PortUser& u, const std::function<bool(uint16_t)>& usable) {
+  if (expire) expire();
+  const uint16_t start = random_ephemeral();
+  for (int i = 0; i < EPHEMERAL_COUNT; i++) {
+    const auto port = static_cast<uint16_t>(
+        EPHEMERAL_FIRST + (start - EPHEMERAL_FIRST + i) % EPHEMERAL_COUNT);
+    const auto it = by_port_.find(port);
+    bool taken = false;
+    // Ports that were bound explicitly are left alone; the first entry speaks for all.
+    if (it != by_port_.end() && !it->second.empty()) taken = !it->second.front().connect_only;
+    if (taken || !usable(port)) continue;
+    u.connect_only = true;
+    adopt(u, port);
+    return {};
+  }
+  return Error{EADDRNOTAVAIL};
+}
+
+PortTable& tcp_ports() {
+  static PortTable table(true);
+  return table;
+}
+
+PortTable& udp_ports() {
+  static PortTable table(false);
+  return table;
+}
+
+}  // namespace starry
