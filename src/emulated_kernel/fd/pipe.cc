@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "emulated_kernel/base/log.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/sync/wait.h"
 #include "emulated_kernel/task/task.h"
@@ -231,12 +230,6 @@ Result<size_t> Pipe::write(IoVec& from, bool nonblock, bool packets) {
   return done;
 }
 
-std::span<const uint8_t> Pipe::at(uint32_t i) const {
-  if (i >= head_ - tail_) return {};
-  const uint32_t n = tail_ + i;
-  return {data_.get() + (n & (slot_count_ - 1)) * PAGE + slot(n).offset, slot(n).len};
-}
-
 void Pipe::take(size_t n) {
   Slot& s = slot(tail_);
   s.offset = static_cast<uint16_t>(s.offset + n);
@@ -244,22 +237,25 @@ void Pipe::take(size_t n) {
   if (s.len == 0) pop();
 }
 
-void Pipe::consume(size_t n) {
+size_t Pipe::peek(void* dst, size_t n) const {
+  size_t done = 0;
+  for (uint32_t i = tail_; i != head_ && done < n; ++i) {
+    const size_t part = std::min<size_t>(n - done, slot(i).len);
+    std::memcpy(static_cast<uint8_t*>(dst) + done,
+                data_.get() + (i & (slot_count_ - 1)) * PAGE + slot(i).offset, part);
+    done += part;
+  }
+  return done;
+}
+
+void Pipe::skip(size_t n) {
   const bool was_full = full();
-  take(n);
+  while (n != 0 && !empty()) {
+    const size_t part = std::min<size_t>(n, slot(tail_).len);
+    take(part);
+    n -= part;
+  }
   if (was_full && !full()) wake_writers();
-}
-
-std::span<uint8_t> Pipe::reserve() {
-  CHECK(!full());
-  allocate();
-  return {page(head_), PAGE};
-}
-
-void Pipe::commit(size_t n, bool packet) {
-  if (n == 0) return;
-  slot(head_++) = {0, static_cast<uint16_t>(n), false, packet};
-  wake_readers();
 }
 
 }  // namespace starry

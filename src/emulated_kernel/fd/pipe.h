@@ -43,17 +43,12 @@ class Pipe final : public RefCounted {
   uint32_t readers = 0, writers = 0;
   uint32_t reader_opens = 0, writer_opens = 0;  // ever: FIFO partners wait for a change
 
-  // For splice(2) and friends, which move data without an IoVec of the guest.
+  // For splice(2) and friends.
   Result<void> wait_data(bool nonblock);  // ok also at end of file; EAGAIN, ERESTARTSYS
   Result<void> wait_room(bool nonblock);  // EPIPE (with SIGPIPE), EAGAIN, ERESTARTSYS
-  // The oldest bytes: what one slot holds. Empty span if none.
-  std::span<const uint8_t> front() const { return at(0); }
-  // The i-th slot's bytes counted from the oldest, for tee(2).
-  std::span<const uint8_t> at(uint32_t i) const;
-  void consume(size_t n);  // n <= front().size()
-  // Room in the next free slot; the pipe must not be full. commit() makes the first n bytes readable.
-  std::span<uint8_t> reserve();
-  void commit(size_t n, bool packet);
+  size_t room() const { return (slot_count_ - (head_ - tail_)) * PAGE; }  // that a write surely finds
+  size_t peek(void* dst, size_t n) const;  // copies up to n of the oldest bytes, which stay
+  void skip(size_t n);                     // drops up to n of the oldest bytes
 
   WaitQueue poll_queue;  // pollers of both sides; wake-ups carry the events
   WaitQueue open_queue;  // FIFO opens that wait for a partner
