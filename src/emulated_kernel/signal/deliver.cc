@@ -4,6 +4,7 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/restart.h"
+#include "emulated_kernel/sched/rseq.h"
 #include "emulated_kernel/signal/altstack.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
@@ -27,6 +28,7 @@ void frame_failed(Task& t, int signo) {
 // Enters the handler of `info`, whose action was taken out by the caller. False: SIGSEGV is pending
 // instead.
 bool enter_handler(Task& t, const SigInfo& info, const KSigAction& action) {
+  if (t.rseq != 0) rseq_handle_return(t, true);
   const uint64_t sp = t.regs().rsp;
   ResumeSignal frame;
   frame.signo = info.signo;

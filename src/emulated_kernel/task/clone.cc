@@ -7,13 +7,13 @@
 #include <csignal>
 
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/fd/pidfd.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/signal/altstack.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/pid_table.h"
-#include "emulated_kernel/task/pidfd.h"
 #include "vfs/fs_context.h"
 
 namespace starry {
@@ -84,6 +84,7 @@ Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, uint64_t flags, int e
   g->signals.handlers = handlers_for(from, flags);
   g->dumpable = from.dumpable;
   g->start_time_ns = platform().boottime_ns();
+  g->tty_given_up = from.tty_given_up;
   g->prctl = from.prctl;
   g->exe_path = from.exe_path;
   g->exe_file = from.exe_file;
@@ -177,7 +178,7 @@ SysResult kernel_clone(Task& parent, const CloneArgs& args) {
 
   int pidfd = -1;
   if ((flags & CLONE_PIDFD) != 0) {
-    pidfd = TRY(parent.files->install(make_pidfd(group, 0), true, parent.rlimit(RLIMIT_NOFILE)));
+    pidfd = TRY(parent.files->install(make_pidfd(*group), true, parent.rlimit(RLIMIT_NOFILE)));
     if (auto r = parent.mem().put(UserPtr<int>{args.pidfd}, pidfd); !r) {
       parent.files->remove(pidfd);
       return r.error();

@@ -10,6 +10,7 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/sched/rseq.h"
 #include "emulated_kernel/signal/altstack.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/elf_load.h"
@@ -184,7 +185,6 @@ Ref<Mm> new_mm(const Platform::NewSpace& ns) {
     v.prot = f.prot;
     v.flags = MAP_PRIVATE;
     v.name = f.name;
-    if (f.name == "[vdso]") mm->vdso = f.start;
     mm->adopt(std::move(v));
   }
   return mm;
@@ -236,8 +236,7 @@ void reset_attributes(Task& t, Ref<const Cred> cred, bool secure) {
   t.keep_caps = false;
   t.robust_list = 0;
   t.robust_list_len = 0;
-  t.rseq = 0;
-  t.rseq_len = t.rseq_sig = 0;
+  rseq_exec(t);
   t.restart_block = nullptr;
   g.dumpable = !secure;
   g.did_exec = true;

@@ -18,6 +18,7 @@
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/process_group.h"
+#include "emulated_kernel/tty/job_control.h"
 #include "vfs/fs_context.h"
 
 namespace starry {
@@ -78,7 +79,7 @@ void give_children_away(ThreadGroup& g) {
 
 // The last thread is gone.
 void end_group(ThreadGroup& g) {
-  leave_session(g);
+  tty_leader_exits(g);
   give_children_away(g);
   g.timers.reset();
   hangup_if_orphaned(g, *g.parent, &g);

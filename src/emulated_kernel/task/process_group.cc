@@ -5,7 +5,6 @@
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
-#include "emulated_kernel/tty/terminal.h"
 
 namespace starry {
 
@@ -39,12 +38,6 @@ void hangup_if_orphaned(ThreadGroup& g, const ThreadGroup& parent, const ThreadG
   if (!has_stopped_member(pgid) || !orphaned_without(pgid, ignored)) return;
   send_signal_pgrp(pgid, siginfo_kernel(SIGHUP));
   send_signal_pgrp(pgid, siginfo_kernel(SIGCONT));
-}
-
-void leave_session(ThreadGroup& g) {
-  if (g.session->sid != g.tgid || g.session->tty == nullptr) return;
-  g.session->tty->session_leader_exit();
-  g.session->tty = nullptr;
 }
 
 }  // namespace starry

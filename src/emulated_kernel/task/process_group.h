@@ -8,8 +8,4 @@ class ThreadGroup;
 // A process of `g`'s group loses its link to the session through `parent`: if that orphans a group with
 // stopped members, they get SIGHUP and SIGCONT (_exit(2)). `ignored` does not count as a member.
 void hangup_if_orphaned(ThreadGroup& g, const ThreadGroup& parent, const ThreadGroup* ignored);
-// The end of a session leader takes the controlling terminal from the session: SIGHUP and SIGCONT to
-// the foreground process group.
-void leave_session(ThreadGroup& g);
-
 }  // namespace starry

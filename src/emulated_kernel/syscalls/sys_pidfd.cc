@@ -1,0 +1,75 @@
+// pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2).
+#include <fcntl.h>
+#include <linux/capability.h>
+
+#include <csignal>
+
+#include "emulated_kernel/abi/syscall_handlers.h"
+#include "emulated_kernel/fd/pidfd.h"
+#include "emulated_kernel/signal/rules.h"
+#include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/task.h"
+
+namespace starry {
+
+namespace {
+
+// The process behind descriptor `fd`. EBADF.
+Result<Ref<ThreadGroup>> group_of_fd(Task& t, int fd) {
+  const Ref<File> f = TRY(get_file(t, fd));
+  ThreadGroup* g = pidfd_group(*f);
+  if (g == nullptr) return Error{EBADF};
+  return Ref<ThreadGroup>(g);
+}
+
+bool reaped(const ThreadGroup& g) { return find_group(g.tgid) != &g; }
+
+// ptrace(2)'s PTRACE_MODE_ATTACH_REALCREDS.
+bool may_attach(const Task& by, const Task& target) {
+  if (by.group == target.group) return true;
+  if (by.cred->capable(CAP_SYS_PTRACE)) return true;
+  const Cred& a = *by.cred;
+  const Cred& b = *target.cred;
+  return a.uid == b.euid && a.uid == b.suid && a.uid == b.uid && a.gid == b.egid && a.gid == b.sgid &&
+         a.gid == b.gid && target.group->dumpable;
+}
+
+}  // namespace
+
+SysResult sys_pidfd_open(Task& t, int pid, unsigned flags) {
+  if ((flags & ~static_cast<unsigned>(O_NONBLOCK)) != 0 || pid <= 0) return Error{EINVAL};
+  const Task* target = find_task(pid);
+  if (target == nullptr) return Error{ESRCH};
+  if (target->tgid() != pid) return Error{EINVAL};
+  Ref<File> f = make_pidfd(*target->group, static_cast<int>(flags));
+  return TRY(t.files->install(std::move(f), true, t.rlimit(RLIMIT_NOFILE)));
+}
+
+SysResult sys_pidfd_send_signal(Task& t, int pidfd, int sig, UserPtr<const SigInfo> info, unsigned flags) {
+  if (flags != 0) return Error{EINVAL};
+  const Ref<ThreadGroup> g = TRY(group_of_fd(t, pidfd));
+  SigInfo sent = siginfo_user(sig, t);
+  if (info) {
+    TRY(t.mem().read(info.addr, &sent, sizeof sent));
+    if (sent.signo != sig) return Error{EINVAL};
+    if (g != t.group && (sent.code >= 0 || sent.code == SI_TKILL)) return Error{EPERM};
+  }
+  if (reaped(*g)) return Error{ESRCH};
+  if (sig < 0 || sig > SIG_COUNT) return Error{EINVAL};
+  if (!may_signal(t, *g, sig)) return Error{EPERM};
+  if (sig != 0) TRY(send_signal(*g, sent));
+  return 0;
+}
+
+SysResult sys_pidfd_getfd(Task& t, int pidfd, int targetfd, unsigned flags) {
+  if (flags != 0) return Error{EINVAL};
+  const Ref<ThreadGroup> g = TRY(group_of_fd(t, pidfd));
+  const Task* target = g->leader();
+  if (reaped(*g) || target == nullptr || target->exiting) return Error{ESRCH};
+  if (!may_attach(t, *target)) return Error{EPERM};
+  Ref<File> f(target->files->get(targetfd));
+  if (!f) return Error{EBADF};
+  return TRY(t.files->install(std::move(f), true, t.rlimit(RLIMIT_NOFILE)));
+}
+
+}  // namespace starry
