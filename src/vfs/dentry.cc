@@ -51,7 +51,16 @@ void dentry_cache_shrink() { lru().shrink(); }
 Dentry::Dentry(Ref<Dentry> parent, std::string name, Ref<Inode> inode)
     : parent_(std::move(parent)), name_(std::move(name)), inode_(std::move(inode)) {}
 
-Dentry::~Dentry() { unhash(); }
+Dentry::~Dentry() {
+  unhash();
+  // Let go of the ancestors one by one: a deep tree must not become deep recursion.
+  Ref<Dentry> up = std::move(parent_);
+  while (up && up->ref_count() == 1) {
+    up->unhash();
+    Ref<Dentry> next = std::move(up->parent_);
+    up = std::move(next);
+  }
+}
 
 Ref<Dentry> Dentry::make_root(Ref<Inode> inode) {
   return Ref<Dentry>(new Dentry(nullptr, "/", std::move(inode)));
