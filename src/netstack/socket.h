@@ -6,7 +6,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,7 +68,9 @@ inline constexpr int SOCK_BUF_DEFAULT = 212992;  // net.core.{r,w}mem_{default,m
 inline constexpr int SOCK_BUF_MAX = 212992;
 inline constexpr int SOMAXCONN_SYSCTL = 4096;    // net.core.somaxconn
 
-class Socket : public File {
+class Socket : public File,
+               public boost::intrusive::list_base_hook<
+                   boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   Socket(int family, int type, int protocol);
 
