@@ -1,0 +1,75 @@
+#include "netstack/socket.h"
+
+#include <sys/uio.h>
+
+#include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/platform.h"
+#include "netstack/sockopt.h"
+
+namespace starry {
+
+namespace {
+auto& all_sockets() {
+  static boost::intrusive::list<Socket, boost::intrusive::constant_time_size<false>> list;
+  return list;
+}
+}  // namespace
+
+Socket::Socket(int family, int type, int protocol)
+    : File(O_RDWR), family_(family), type_(type), protocol_(protocol), ino_(alloc_anon_ino()), owner_(net_caller()) {
+  all_sockets().push_back(*this);
+}
+
+void for_each_socket(const std::function<void(Socket&)>& fn) {
+  for (Socket& s : all_sockets()) fn(s);
+}
+
+Result<size_t> Socket::read(IoVec& to, int64_t*, int flags) {
+  if (to.empty()) return size_t{0};
+  RecvMsg m{&to};
+  if (flags & RWF_NOWAIT) m.flags |= MSG_DONTWAIT;
+  return recv(m);
+}
+
+Result<size_t> Socket::write(IoVec& from, int64_t*, int flags) {
+  SendMsg m{&from};
+  if (flags & RWF_NOWAIT) m.flags |= MSG_DONTWAIT;
+  if (type_ == SOCK_SEQPACKET) m.flags |= MSG_EOR;
+  return send(m);
+}
+
+Result<Kstat> Socket::stat() {
+  Kstat s;
+  s.dev = SOCKFS_DEV;
+  s.ino = ino_;
+  s.mode = S_IFSOCK | 0777;
+  s.uid = owner_.euid;
+  s.gid = owner_.egid;
+  return s;
+}
+
+std::string Socket::describe() const { return "socket:[" + std::to_string(ino_) + "]"; }
+
+Error Socket::broken_pipe(int msg_flags) {
+  if (!(msg_flags & MSG_NOSIGNAL)) raise_sigpipe();
+  return Error{EPIPE};
+}
+
+void Socket::add_timestamp(RecvMsg& m, uint64_t realtime_ns) const {
+  const auto sec = static_cast<time_t>(realtime_ns / 1000000000);
+  const auto nsec = static_cast<long>(realtime_ns % 1000000000);
+  if (opt.timestamp) m.control.push_back({SOL_SOCKET, SO_TIMESTAMP, opt_bytes(timeval{sec, nsec / 1000})});
+  if (opt.timestamp_ns) m.control.push_back({SOL_SOCKET, SO_TIMESTAMPNS, opt_bytes(timespec{sec, nsec})});
+}
+
+Result<void> Socket::set_option(int level, int name, OptIn value) {
+  if (level == SOL_SOCKET) return set_socket_option(name, value);
+  return Error{EOPNOTSUPP};
+}
+
+Result<OptOut> Socket::get_option(int level, int name, size_t max) {
+  if (level == SOL_SOCKET) return get_socket_option(name, max);
+  return Error{EOPNOTSUPP};
+}
+
+}  // namespace starry
