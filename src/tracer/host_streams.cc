@@ -30,7 +30,7 @@ uint32_t with_band(uint32_t events) {
 
 }  // namespace
 
-HostStream::HostStream(HostPoller& poller, HostFd fd)
+HostStream::HostStream(HostPoller& poller, StreamFd fd)
     : File(fd.flags() & GUEST_FLAGS), poller_(poller), fd_(std::move(fd)) {
   watch_ = !fd_.can_wait() ? 0 : poller_.add(fd_.get(), [this](uint32_t events) {
     seen_ |= events;
@@ -181,7 +181,7 @@ std::string HostStream::describe() const {
 }
 
 Result<Ref<File>> host_stream(HostPoller& poller, int fd) {
-  return Ref<File>(make_ref<HostStream>(poller, TRY(HostFd::from(fd))));
+  return Ref<File>(make_ref<HostStream>(poller, TRY(StreamFd::from(fd))));
 }
 
 }  // namespace starry

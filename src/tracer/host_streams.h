@@ -6,14 +6,14 @@
 #include <string>
 
 #include "emulated_kernel/fd/file.h"
-#include "tracer/host_fd.h"
 #include "tracer/host_poller.h"
+#include "tracer/stream_fd.h"
 
 namespace starry {
 
 class HostStream final : public File {
  public:
-  HostStream(HostPoller& poller, HostFd fd);
+  HostStream(HostPoller& poller, StreamFd fd);
   ~HostStream() override;
 
   Result<size_t> read(IoVec& to, int64_t* pos, int flags) override;
@@ -34,7 +34,7 @@ class HostStream final : public File {
   Result<void> wait_for(uint32_t events);
 
   HostPoller& poller_;
-  HostFd fd_;
+  StreamFd fd_;
   WaitQueue queue_;
   uint32_t seen_ = 0;  // events that the host has reported since we last waited
   uint64_t watch_;

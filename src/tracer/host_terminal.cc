@@ -19,10 +19,10 @@ namespace {
 constexpr uint32_t TTY_GROUP = 5;            // Debian's group "tty"
 constexpr int LAST_WRITE_TIMEOUT_MS = 5000;  // for a terminal that takes nothing any more
 
-HostFd open_host_fd(int fd) {
-  Result<HostFd> r = HostFd::from(fd);
+StreamFd open_host_fd(int fd) {
+  Result<StreamFd> r = StreamFd::from(fd);
   if (r && (r->flags() & O_ACCMODE) != O_RDWR) {  // `< /dev/tty`: we want to write there as well
-    Result<HostFd> both = r->reopen(O_RDWR);
+    Result<StreamFd> both = r->reopen(O_RDWR);
     if (both) return std::move(both).value();
   }
   if (!r) start_error("cannot use the terminal: {}", strerror(r.code()));
@@ -72,7 +72,7 @@ Ref<File> HostTerminal::open(int flags) {
 }
 
 void HostTerminal::begin_raw() {
-  if (raw_ || gone_) return;
+  if (raw_ || gone_ || finished_) return;
   Termios modes = saved_;
   modes.iflag &=
       ~static_cast<uint32_t>(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXOFF);
@@ -166,7 +166,7 @@ void HostTerminal::output_flushed() {
 }
 
 void HostTerminal::input_wanted(bool now) {
-  if (raw_ || gone_) return;
+  if (raw_ || gone_ || finished_) return;
   if (setup_.in_foreground())
     begin_raw();
   else if (now && setup_.background_read)
@@ -185,6 +185,7 @@ void HostTerminal::finish() {
     }
   }
   end_raw();
+  finished_ = true;
 }
 
 }  // namespace starry

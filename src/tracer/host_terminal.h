@@ -11,8 +11,8 @@
 
 #include "emulated_kernel/fd/file.h"
 #include "emulated_kernel/tty/terminal.h"
-#include "tracer/host_fd.h"
 #include "tracer/host_poller.h"
+#include "tracer/stream_fd.h"
 
 namespace starry {
 
@@ -35,7 +35,7 @@ class HostTerminal final : private TerminalDevice {
   void foreground_changed();  // SIGCONT: look again
   void hangup();              // the host's terminal is gone
   // Writes what the guest's programs have written, waiting for a slow terminal but not for a dead one,
-  // and gives the terminal back in the state we found it.
+  // and gives the terminal back in the state we found it, for good.
   void finish();
 
  private:
@@ -51,13 +51,13 @@ class HostTerminal final : private TerminalDevice {
   void end_raw();
 
   HostPoller& poller_;
-  HostFd fd_;
+  StreamFd fd_;
   Setup setup_;
   Ref<Terminal> tty_;
   uint64_t watch_ = 0;
   Termios saved_;
   std::string surplus_;  // read from the host, not yet taken by the guest's terminal
-  bool raw_ = false, writing_ = false, gone_ = false;
+  bool raw_ = false, writing_ = false, gone_ = false, finished_ = false;
 };
 
 }  // namespace starry

@@ -28,19 +28,6 @@ std::string state_home() {
   return std::string(home) + "/.local/state";
 }
 
-// Everything in the layer that is not a directory: files, links, and the marks of removed ones.
-size_t count_changes(const std::string& dir) {
-  size_t n = 0;
-  std::error_code ec;
-  const auto options = fs::directory_options::skip_permission_denied;
-  for (auto it = fs::recursive_directory_iterator(dir, options, ec); !ec && it != fs::end(it);
-       it.increment(ec)) {
-    if (!it->is_directory(ec) || it->is_symlink(ec)) ++n;
-    ec.clear();
-  }
-  return n;
-}
-
 }  // namespace
 
 StateDir::StateDir(Options& options) {
@@ -51,16 +38,16 @@ StateDir::StateDir(Options& options) {
     std::error_code ec;
     fs::create_directories(options.upper, ec);
     if (ec) start_error("--upper {}: {}", options.upper, ec.message());
-    upper_ = fs::canonical(options.upper, ec);
+    dir_ = fs::canonical(options.upper, ec);
     if (ec) start_error("--upper {}: {}", options.upper, ec.message());
   }
-  if (!upper_lock_.take(upper_)) start_error("{} is in use by another starryrun", upper_);
+  if (!dir_lock_.take(dir_)) start_error("{} is in use by another starryrun", dir_);
   probe();
 }
 
 StateDir::~StateDir() {
   std::error_code ec;
-  if (!made_.empty() && count_changes(upper_) == 0) fs::remove_all(made_, ec);
+  if (made_up_ && !keep_) fs::remove_all(dir_, ec);
 }
 
 void StateDir::reserve_name(Options& options) {
@@ -85,15 +72,13 @@ void StateDir::make_default(const Options& options) {
     fresh = mkdir(dir.c_str(), 0700) == 0;
   }
   if (!fresh && errno != EEXIST) start_error("cannot create {}: {} (use --upper DIR)", dir, strerror(errno));
-  if (fresh) made_ = dir;
-  upper_ = dir + "/upper";
-  if (mkdir(upper_.c_str(), 0700) != 0 && errno != EEXIST)
-    start_error("cannot create {}: {} (use --upper DIR)", upper_, strerror(errno));
+  made_up_ = fresh;
+  dir_ = dir;
 }
 
 // Better to learn now that nothing can be written than in the middle of the guest's work.
 void StateDir::probe() const {
-  const std::string path = upper_ + "/.starryrun-probe";
+  const std::string path = dir_ + "/.starryrun-probe";
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   static constexpr std::array<char, 4096> PAGE{};
   int error = fd < 0 ? errno : 0;
@@ -103,13 +88,7 @@ void StateDir::probe() const {
     close(fd);
     unlink(path.c_str());
   }
-  if (error != 0) start_error("cannot write to {}: {}", upper_, strerror(error));
-}
-
-std::string StateDir::summary() const {
-  const size_t n = count_changes(upper_);
-  if (n == 0) return {};
-  return fmt::format("{} file{} changed, kept in {}", n, n == 1 ? "" : "s", upper_);
+  if (error != 0) start_error("cannot write to {}: {}", dir_, strerror(error));
 }
 
 }  // namespace starry

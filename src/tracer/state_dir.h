@@ -15,19 +15,21 @@ class StateDir {
   // Creates, locks and tries the directory; reserves the instance's name, which may get a suffix if it
   // was not given by the user. StartError: not writable, disk full, in use.
   explicit StateDir(Options& options);
-  ~StateDir();  // removes what nobody needs: an unchanged directory that we made up
+  ~StateDir();
 
-  const std::string& upper() const { return upper_; }
-  // "3 files changed, kept in DIR"; empty if nothing changed. To be asked when the guest is gone.
-  std::string summary() const;
+  // What the overlay takes as its upper layer (vfs/overlay/overlay.h): the files are in DIR/upper.
+  const std::string& dir() const { return dir_; }
+  // Nothing was changed: a directory that nobody asked for need not stay.
+  void unchanged() { keep_ = false; }
 
  private:
   void reserve_name(Options& options);
   void make_default(const Options& options);
   void probe() const;
 
-  HostLock name_lock_, upper_lock_;
-  std::string upper_, made_;  // made_: created by us without the user's naming it
+  HostLock name_lock_, dir_lock_;
+  std::string dir_;
+  bool made_up_ = false, keep_ = true;  // made_up_: created by us, without the user's naming it
 };
 
 }  // namespace starry

@@ -11,17 +11,17 @@
 
 namespace starry {
 
-class HostFd {
+class StreamFd {
  public:
   // Opens the file behind `fd` once more, non-blocking, where the host allows that; else duplicates it.
   // `fd` itself stays open. Bad descriptors: EBADF.
-  static Result<HostFd> from(int fd);
+  static Result<StreamFd> from(int fd);
   // The file opened anew with other flags, for open("/dev/stdin"). EACCES, ENXIO, ...
-  Result<HostFd> reopen(int flags) const;
+  Result<StreamFd> reopen(int flags) const;
 
-  HostFd(HostFd&& o) noexcept : fd_(o.fd_), how_(o.how_), flags_(o.flags_) { o.fd_ = -1; }
-  HostFd& operator=(HostFd&&) = delete;
-  ~HostFd();
+  StreamFd(StreamFd&& o) noexcept : fd_(o.fd_), how_(o.how_), flags_(o.flags_) { o.fd_ = -1; }
+  StreamFd& operator=(StreamFd&&) = delete;
+  ~StreamFd();
 
   int get() const { return fd_; }
   int flags() const { return flags_; }                   // of the original: access mode, O_APPEND, O_NONBLOCK
@@ -38,7 +38,7 @@ class HostFd {
     socket,  // MSG_DONTWAIT
     shared,  // RWF_NOWAIT, or poll(2) before a small transfer where the host lacks that
   };
-  HostFd(int fd, How how, int flags) : fd_(fd), how_(how), flags_(flags) {}
+  StreamFd(int fd, How how, int flags) : fd_(fd), how_(how), flags_(flags) {}
 
   int fd_;
   How how_;

@@ -1,4 +1,4 @@
-#include "tracer/host_fd.h"
+#include "tracer/stream_fd.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -37,14 +37,14 @@ int open_controlling(int fd, int flags) {
 
 }  // namespace
 
-Result<HostFd> HostFd::from(int fd) {
+Result<StreamFd> StreamFd::from(int fd) {
   const int flags = fcntl(fd, F_GETFL);
   struct stat st {};
   if (flags < 0 || fstat(fd, &st) != 0) return Error{errno};
-  auto duplicate = [&](How how) -> Result<HostFd> {
+  auto duplicate = [&](How how) -> Result<StreamFd> {
     const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0) return Error{errno};
-    return HostFd(copy, how, flags);
+    return StreamFd(copy, how, flags);
   };
   if (S_ISSOCK(st.st_mode)) return duplicate(How::socket);
   const bool tty = S_ISCHR(st.st_mode) && isatty(fd) != 0;
@@ -57,27 +57,27 @@ Result<HostFd> HostFd::from(int fd) {
   int own = open_again(fd, (flags & O_ACCMODE) | O_NONBLOCK);
   if (own < 0 && tty) own = open_controlling(fd, (flags & O_ACCMODE) | O_NONBLOCK);
   if (own < 0) return duplicate(How::shared);
-  return HostFd(own, How::own, flags);
+  return StreamFd(own, How::own, flags);
 }
 
-Result<HostFd> HostFd::reopen(int flags) const {
+Result<StreamFd> StreamFd::reopen(int flags) const {
   const bool waits = how_ == How::own || how_ == How::shared;
   const int fd = open_again(fd_, (flags & ~O_NONBLOCK) | (waits ? O_NONBLOCK : 0));
   if (fd < 0) return Error{errno};
-  return HostFd(fd, waits ? How::own : How::direct, flags);
+  return StreamFd(fd, waits ? How::own : How::direct, flags);
 }
 
-HostFd::~HostFd() {
+StreamFd::~StreamFd() {
   if (fd_ >= 0) close(fd_);
 }
 
-uint32_t HostFd::ready() const {
+uint32_t StreamFd::ready() const {
   pollfd p{fd_, POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0};
   if (poll(&p, 1, 0) < 0) return 0;
   return static_cast<uint32_t>(p.revents);  // POLL* and EPOLL* have the same values
 }
 
-Result<size_t> HostFd::read(void* dst, size_t n) const {
+Result<size_t> StreamFd::read(void* dst, size_t n) const {
   ssize_t r = -1;
   do {
     switch (how_) {
@@ -102,7 +102,7 @@ Result<size_t> HostFd::read(void* dst, size_t n) const {
   return static_cast<size_t>(r);
 }
 
-Result<size_t> HostFd::write(const void* src, size_t n, bool append) const {
+Result<size_t> StreamFd::write(const void* src, size_t n, bool append) const {
   ssize_t r = -1;
   do {
     iovec iov{const_cast<void*>(src), n};
