@@ -1,6 +1,4 @@
 // Names of anonymous memory: prctl(2), PR_SET_VMA_ANON_NAME.
-#include <algorithm>
-
 #include "emulated_kernel/mm/mm.h"
 
 namespace starry {
@@ -12,15 +10,6 @@ constexpr uint64_t PAGE = 4096;
 // "[heap]", "[stack]" and the like win over a given name.
 bool renameable(const Vma& v) { return v.name.empty() || v.name.starts_with("[anon:"); }
 
-// Makes `at` (inside the range that starts at `it`) the start of a range of its own.
-void split_at(std::map<uint64_t, Vma>& vmas, std::map<uint64_t, Vma>::iterator it, uint64_t at) {
-  Vma upper = it->second;
-  upper.offset += at - upper.start;
-  upper.start = at;
-  it->second.end = at;
-  vmas.emplace(at, std::move(upper));
-}
-
 }  // namespace
 
 Result<void> Mm::set_anon_name(uint64_t addr, uint64_t len, const std::string& name) {
@@ -30,25 +19,18 @@ Result<void> Mm::set_anon_name(uint64_t addr, uint64_t len, const std::string& n
   if ((len != 0 && size == 0) || end < addr) return Error{EINVAL};
 
   const MutexGuard guard(lock);
+  split(addr);
+  split(end);
   bool hole = false;
   uint64_t at = addr;
-  while (at < end) {
-    auto it = vmas_.upper_bound(at);
-    if (it != vmas_.begin() && std::prev(it)->second.end > at) --it;
-    if (it == vmas_.end() || it->second.start >= end) break;
-    if (it->second.start > at) {
-      hole = true;
-      at = it->second.start;
-    }
-    if (it->second.file) return Error{EBADF};
-    if (it->second.start < at) {
-      split_at(vmas_, it, at);
-      ++it;
-    }
-    if (it->second.end > end) split_at(vmas_, it, end);
-    if (renameable(it->second)) it->second.name = name.empty() ? name : "[anon:" + name + "]";
-    at = it->second.end;
+  for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->first < end; ++it) {
+    Vma& v = it->second;
+    hole |= v.start > at;
+    if (v.file) return Error{EBADF};
+    if (renameable(v)) v.name = name.empty() ? name : "[anon:" + name + "]";
+    at = v.end;
   }
+  merge_around(addr, end);
   if (hole || at < end) return Error{ENOMEM};
   return {};
 }

@@ -1,4 +1,4 @@
-// Process attributes that only prctl(2) reads and writes.
+// Process attributes that only prctl(2) and procfs read and write.
 #pragma once
 
 #include <linux/prctl.h>
@@ -11,6 +11,7 @@ struct PrctlState {
   int mce_kill = PR_MCE_KILL_DEFAULT;
   bool thp_disabled = false;
   bool io_flusher = false;
+  int oom_score_adj_min = 0;  // how far an unprivileged process may lower oom_score_adj
 };
 
 }  // namespace starry

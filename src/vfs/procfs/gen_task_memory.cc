@@ -20,7 +20,8 @@ uint64_t size_kb(const Vma& v) { return (v.end - v.start) / 1024; }
 bool is_stack(const Vma& v) { return v.name == "[stack]" || (v.flags & MAP_GROWSDOWN) != 0; }
 
 std::string map_name(const Vma& v) {
-  if (!v.file) return v.name;
+  // Of private mappings of /dev/zero only the inode is left.
+  if (!v.file) return v.name.empty() && v.ino != 0 ? "/dev/zero" : v.name;
   std::string name = vfs_file_name(current(), *v.file);
   // As seq_file_path() has it: only newlines are escaped.
   for (size_t at = name.find('\n'); at != name.npos; at = name.find('\n', at)) name.replace(at, 1, "\\012");
@@ -31,7 +32,7 @@ std::string map_line(const Vma& v) {
   std::string s = fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ", v.start, v.end,
                               (v.prot & PROT_READ) != 0 ? 'r' : '-', (v.prot & PROT_WRITE) != 0 ? 'w' : '-',
                               (v.prot & PROT_EXEC) != 0 ? 'x' : '-', v.shared() ? 's' : 'p',
-                              v.file ? v.offset : 0, major(v.dev), minor(v.dev), v.ino);
+                              v.ino != 0 ? v.offset : 0, major(v.dev), minor(v.dev), v.ino);
   const std::string name = map_name(v);
   if (!name.empty()) {
     constexpr size_t NAME_COLUMN = 73;

@@ -27,7 +27,8 @@ std::string task_limits(Task& t) {
   std::string s = "Limit                     Soft Limit           Hard Limit           Units     \n";
   for (size_t i = 0; i < RLIM_COUNT; i++) {
     const Rlimits::Limit& l = t.group->rlimits.limits[i];
-    s += fmt::format("{:<25} {:<20} {:<20} {:<10}\n", ROWS[i].name, value(l.cur), value(l.max), ROWS[i].unit);
+    s += fmt::format("{:<25} {:<20} {:<20} ", ROWS[i].name, value(l.cur), value(l.max));
+    s += *ROWS[i].unit != '\0' ? fmt::format("{:<10}\n", ROWS[i].unit) : "\n";
   }
   return s;
 }
@@ -88,9 +89,11 @@ std::string task_oom_score(Task& t) {
 std::string task_oom_score_adj(Task& t) { return fmt::format("{}\n", t.group->oom_score_adj); }
 
 Result<void> store_oom_score_adj(Task& t, std::string_view text) {
-  const int64_t value = TRY(parse_number(text, -1000, 1000));
-  if (value < t.group->oom_score_adj && !current().cred->capable(CAP_SYS_RESOURCE)) return Error{EACCES};
-  t.group->oom_score_adj = static_cast<int>(value);
+  const int value = static_cast<int>(TRY(parse_number(text, -1000, 1000)));
+  const bool privileged = current().cred->capable(CAP_SYS_RESOURCE);
+  if (value < t.group->prctl.oom_score_adj_min && !privileged) return Error{EACCES};
+  t.group->oom_score_adj = value;
+  if (privileged) t.group->prctl.oom_score_adj_min = value;
   return {};
 }
 
