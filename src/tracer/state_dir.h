@@ -19,8 +19,8 @@ class StateDir {
 
   // What the overlay takes as its upper layer (vfs/overlay/overlay.h): the files are in DIR/upper.
   const std::string& dir() const { return dir_; }
-  // Nothing was changed: a directory that nobody asked for need not stay.
-  void unchanged() { keep_ = false; }
+  // There are changes in it: from now on it stays, even if nobody asked for it.
+  void keep() { keep_ = true; }
 
  private:
   void reserve_name(Options& options);
@@ -29,7 +29,7 @@ class StateDir {
 
   HostLock name_lock_, dir_lock_;
   std::string dir_;
-  bool made_up_ = false, keep_ = true;  // made_up_: created by us, without the user's naming it
+  bool made_up_ = false, keep_ = false;  // made_up_: created by us, without the user's naming it
 };
 
 }  // namespace starry

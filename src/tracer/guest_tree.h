@@ -1,0 +1,31 @@
+// The guest's file tree as starryrun sets it up: overlay, pseudo file systems, --bind.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "emulated_kernel/fd/file.h"
+#include "tracer/options.h"
+#include "vfs/inode.h"
+
+namespace starry {
+
+class GuestTree {
+ public:
+  // Registers the file system types and mounts everything; `state` is the overlay's upper layer.
+  // Kernel thread, once. StartError.
+  void mount(const Options& options, const std::string& state);
+  // --workdir, or the host's current directory if the guest has it, or "/". StartError.
+  std::string start_directory(const Options& options) const;
+  // A device node of the guest, opened as the kernel; null if that fails.
+  Ref<File> open_device(const char* path, int flags) const;
+  // Whether `program` (with a slash) names an existing file.
+  bool exists(const std::string& program, const Options& options) const;
+  // What the guest has changed: paths.
+  std::vector<std::string> changes() const;
+
+ private:
+  Ref<Inode> overlay_;
+};
+
+}  // namespace starry

@@ -1,0 +1,249 @@
+#include "tracer/launcher.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <map>
+
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/sync/timer.h"
+#include "emulated_kernel/task/pid_table.h"
+#include "emulated_kernel/task/process.h"
+#include "emulated_kernel/tty/terminal.h"
+#include "netstack/netstack.h"
+#include "tracer/asio_thread.h"
+#include "tracer/console.h"
+#include "tracer/guest_tree.h"
+#include "tracer/host_cpus.h"
+#include "tracer/host_files.h"
+#include "tracer/host_poller.h"
+#include "tracer/host_signals.h"
+#include "tracer/start_error.h"
+#include "tracer/state_dir.h"
+#include "tracer/supervisor.h"
+
+namespace starry {
+namespace {
+
+constexpr int SIGNAL_STATUS = 128;
+constexpr uint64_t NOTICE_AFTER_NS = 1'000'000'000;
+
+int exit_code(int wait_status) {
+  return WIFSIGNALED(wait_status) ? SIGNAL_STATUS + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+Ref<const Cred> make_cred(uint32_t uid, uint32_t gid) {
+  auto c = make_ref<Cred>();
+  c->uid = c->euid = c->suid = c->fsuid = uid;
+  c->gid = c->egid = c->sgid = c->fsgid = gid;
+  if (uid == 0) c->cap_permitted = c->cap_effective = CAP_FULL;
+  if (uid == getuid() && uid != 0) {  // the user as he is
+    gid_t groups[256];
+    const int n = getgroups(std::size(groups), groups);
+    c->groups.assign(groups, groups + std::max(n, 0));
+  }
+  return c;
+}
+
+std::vector<std::string> make_environment(const std::vector<std::string>& changes) {
+  std::vector<std::string> env;
+  for (char** e = environ; *e != nullptr; ++e) env.emplace_back(*e);
+  for (const std::string& change : changes) {
+    const std::string key = change.substr(0, change.find('=') + 1);
+    std::erase_if(env, [&](const std::string& e) { return e.starts_with(key); });
+    env.push_back(change);
+  }
+  return env;
+}
+
+KernelConfig kernel_config(const Options& o, Ref<const Cred> cred) {
+  KernelConfig c;
+  c.cpus = o.cpus != 0 ? o.cpus : host_cpu_count();
+  c.hostname = o.hostname;
+  c.memory_bytes = o.memory;
+  c.cred = std::move(cred);
+  c.quiet = o.quiet;
+  return c;
+}
+
+void log_to_stderr(LogLevel, std::string_view line) { host_message(std::string(line)); }
+
+// One run of a guest, from the mounts to the last process.
+class Launch {
+ public:
+  explicit Launch(const Options& options);
+  ~Launch();
+  int run();
+
+ private:
+  // Sees every child of the kernel itself end: those of dead parents, and the first process.
+  struct ChildWatch final : WaitEntry {
+    explicit ChildWatch(Launch& l) : launch(l) {}
+    bool on_wake(uint32_t) override {
+      launch.quit_if_done();
+      return true;
+    }
+    Launch& launch;
+  };
+
+  void boot();
+  void start_program();
+  void started(const Result<pid_t>& pid);
+  void first_exited(int status);
+  void quit_if_done();
+  void on_signal(int signo);
+  void signal_everybody(int signo);
+  void summarize();
+  void fail(int status, const std::string& message);
+
+  Options options_;
+  InheritedFds inherited_;
+  StateDir state_;
+  Console console_;
+  Ref<const Cred> cred_;
+  Supervisor supervisor_;
+  AsioThread asio_;
+  HostPoller poller_;
+  HostSignals signals_;
+  ChildWatch child_watch_{*this};
+  Timer notice_;
+  GuestTree tree_;
+
+  pid_t first_pid_ = 0;  // 0: not started yet
+  bool first_gone_ = false;
+  int interrupts_ = 0;  // SIGINTs received
+  int status_ = EXIT_STARRYRUN_FAILED;
+};
+
+Launch::Launch(const Options& options)
+    : options_(options),
+      state_(options_),
+      console_(inherited_),
+      cred_(make_cred(options_.uid, options_.gid)),
+      supervisor_(kernel_config(options_, cred_)),
+      poller_(asio_),
+      signals_(asio_, [this](int signo) { on_signal(signo); }),
+      notice_([this] {
+        host_message(fmt::format("{} has ended; waiting for {} process(es) that it left behind",
+                                 options_.command[0], live_processes()));
+      }) {
+  set_log_sink(log_to_stderr);
+}
+
+Launch::~Launch() { asio_.stop(); }
+
+int Launch::run() {
+  supervisor_.run([this] { boot(); });
+  console_.finish();
+  summarize();
+  return status_;
+}
+
+// On a kernel fiber.
+void Launch::boot() {
+  try {
+    tree_.mount(options_, state_.dir());
+    netstack_init();
+    init_group().wait_chld.add(child_watch_);
+    start_program();
+  } catch (const StartError& e) {
+    fail(EXIT_STARRYRUN_FAILED, e.what());
+  }
+}
+
+void Launch::start_program() {
+  SpawnRequest req;
+  req.path = options_.command[0];
+  req.argv = options_.command;
+  req.envp = make_environment(options_.env);
+  req.cwd = tree_.start_directory(options_);
+  req.fds = console_.open_files(
+      poller_, options_.uid, [this](const char* path, int flags) { return tree_.open_device(path, flags); });
+  req.cred = cred_;
+  req.tty = console_.terminal();
+  set_console(req.tty);
+  req.on_exit = [this](int status) { first_exited(status); };
+  inherited_.release();
+  spawn_process(std::move(req), [this](const Result<pid_t>& pid) { started(pid); });
+}
+
+void Launch::started(const Result<pid_t>& pid) {
+  if (pid) {
+    first_pid_ = pid.value();
+    return;
+  }
+  const std::string& program = options_.command[0];
+  if (pid.code() == ENOENT && tree_.exists(program, options_))
+    fail(EXIT_NOT_FOUND, program + ": the interpreter that it names does not exist");
+  else if (pid.code() == ENOENT)
+    fail(EXIT_NOT_FOUND, program + (program.find('/') == std::string::npos ? ": command not found"
+                                                                           : ": No such file or directory"));
+  else
+    fail(EXIT_CANNOT_RUN, program + ": " + strerror(pid.code()));
+}
+
+void Launch::fail(int status, const std::string& message) {
+  console_.finish();
+  host_message(message);
+  status_ = status;
+  supervisor_.quit();
+}
+
+void Launch::first_exited(int status) {
+  status_ = exit_code(status);
+  first_gone_ = true;
+  console_.finish();
+  if (!options_.quiet) notice_.arm(platform().monotonic_ns() + NOTICE_AFTER_NS);
+}
+
+void Launch::quit_if_done() {
+  if (!first_gone_ || live_processes() > 0) return;
+  notice_.disarm();
+  supervisor_.quit();
+}
+
+void Launch::signal_everybody(int signo) {
+  for_each_group([signo](ThreadGroup& g) {
+    if (!g.zombie && g.tgid > 0) (void)send_signal(g, siginfo_kernel(signo));
+  });
+}
+
+void Launch::on_signal(int signo) {
+  HostTerminal* tty = console_.host_terminal();
+  if (signo == SIGWINCH || signo == SIGCONT) {
+    if (tty != nullptr) signo == SIGWINCH ? tty->resized() : tty->foreground_changed();
+    return;
+  }
+  if (signo == SIGHUP && tty != nullptr) tty->hangup();
+  if (signo == SIGINT && ++interrupts_ > 1) {
+    signal_everybody(SIGKILL);
+  } else if (first_gone_) {
+    signal_everybody(signo);
+  } else if (first_pid_ != 0) {
+    send_signal_pgrp(first_pid_, siginfo_kernel(signo));
+  } else {  // nothing to lose yet
+    status_ = SIGNAL_STATUS + signo;
+    supervisor_.quit();
+  }
+}
+
+void Launch::summarize() {
+  const std::vector<std::string> changes = tree_.changes();
+  if (changes.empty()) return;
+  state_.keep();
+  if (!options_.quiet)
+    host_message(fmt::format("{} file{} changed, kept in {}", changes.size(), changes.size() == 1 ? "" : "s",
+                             state_.dir()));
+}
+
+}  // namespace
+
+int run(const Options& options) { return Launch(options).run(); }
+
+}  // namespace starry
