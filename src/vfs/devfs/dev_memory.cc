@@ -2,6 +2,7 @@
 
 #include <linux/capability.h>
 #include <linux/random.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 
@@ -70,14 +71,11 @@ class FullFile final : public DeviceFile {
  public:
   using DeviceFile::DeviceFile;
   Result<size_t> read(IoVec& to, int64_t* /*at*/, int /*flags*/) override { return read_zeros(to); }
-  Result<size_t> write(IoVec& from, int64_t* /*at*/, int /*flags*/) override {
-    if (from.empty()) return size_t{0};
-    return Error{ENOSPC};
-  }
+  Result<size_t> write(IoVec& /*from*/, int64_t* /*at*/, int /*flags*/) override { return Error{ENOSPC}; }
 };
 
 // random(4): both devices read the same generator and never block. Written bytes add nothing to it.
-class RandomFile final : public DeviceFile {
+class RandomFile : public DeviceFile {
  public:
   using DeviceFile::DeviceFile;
   Result<size_t> read(IoVec& to, int64_t* /*at*/, int /*flags*/) override {
@@ -96,7 +94,6 @@ class RandomFile final : public DeviceFile {
     }
     return done;
   }
-  WaitQueue* poll_queue() override { return &never_changes_; }
   SysResult ioctl(Task& t, unsigned long cmd, uint64_t arg) override {
     constexpr int POOL_BITS = 256;
     switch (cmd) {
@@ -114,6 +111,14 @@ class RandomFile final : public DeviceFile {
         return Error{EINVAL};
     }
   }
+};
+
+// Only /dev/random can be polled: its generator is ready from the start.
+class PollableRandomFile final : public RandomFile {
+ public:
+  using RandomFile::RandomFile;
+  uint32_t poll() override { return EPOLLIN | EPOLLRDNORM; }
+  WaitQueue* poll_queue() override { return &never_changes_; }
 
  private:
   WaitQueue never_changes_;
@@ -131,6 +136,9 @@ Result<Ref<File>> open_full(Inode& /*inode*/, const Path& where, int flags) {
   return Ref<File>(make_ref<FullFile>(where, flags));
 }
 Result<Ref<File>> open_random(Inode& /*inode*/, const Path& where, int flags) {
+  return Ref<File>(make_ref<PollableRandomFile>(where, flags));
+}
+Result<Ref<File>> open_urandom(Inode& /*inode*/, const Path& where, int flags) {
   return Ref<File>(make_ref<RandomFile>(where, flags));
 }
 
