@@ -103,9 +103,8 @@ class Launch {
   void fail(int status, const std::string& message);
 
   Options options_;
-  InheritedFds inherited_;
+  Console console_;  // first: it looks at what is open
   StateDir state_;
-  Console console_;
   Ref<const Cred> cred_;
   Supervisor supervisor_;
   AsioThread asio_;
@@ -124,7 +123,6 @@ class Launch {
 Launch::Launch(const Options& options)
     : options_(options),
       state_(options_),
-      console_(inherited_),
       cred_(make_cred(options_.uid, options_.gid)),
       supervisor_(kernel_config(options_, cred_)),
       poller_(asio_),
@@ -166,10 +164,11 @@ void Launch::start_program() {
   req.fds = console_.open_files(
       poller_, options_.uid, [this](const char* path, int flags) { return tree_.open_device(path, flags); });
   req.cred = cred_;
-  req.tty = console_.terminal();
-  set_console(req.tty);
+  if (HostTerminal* tty = console_.host_terminal(); tty != nullptr) {
+    req.tty = &tty->terminal();
+    set_console(req.tty);
+  }
   req.on_exit = [this](int status) { first_exited(status); };
-  inherited_.release();
   spawn_process(std::move(req), [this](const Result<pid_t>& pid) { started(pid); });
 }
 
