@@ -95,37 +95,42 @@ class OverlayInode final : public DataInode {
   Result<Place> upper_place();                     // ESTALE when all names are gone
   Result<Place> lower_place();
   Result<Place> place() { return in_upper_ ? upper_place() : lower_place(); }
-  Result<Ref<HostData>> orphan_data();
+  bool placeholder() const { return !is_regular() && !is_dir() && !is_symlink(); }
 
   // lookup.cc
   struct Found;
-  Result<Found> find(std::string_view name);
-  Result<bool> find_lower(std::string_view name, Found& f);
-  Result<Ref<Inode>> make_child(std::string_view name, Found f);
-  Result<bool> lower_has(std::string_view name);   // and not hidden
-  Result<void> refresh();
-  void take_attr(const Kstat& host, const MetaAttr* meta);
+  Result<Found> find(const std::string& name);
+  Result<void> find_lower(const std::string& name, Found& f);
+  Ref<OverlayInode> make_child(const std::string& name, Found f);
+  Result<bool> lower_has(const std::string& name);  // and not hidden
+  void take_attr(const Kstat& host);                // what the host object knows better than we
   void add_name(OverlayInode& dir, std::string_view name);
-  void drop_name(const OverlayInode& dir, std::string_view name);
+  void drop_name(OverlayInode& dir, std::string_view name);
 
   // copy_up.cc
   Result<void> copy_up(bool with_data = true);
-  Result<void> copy_up_file(int up, const std::string& name, const Kstat& st, bool with_data);
-  Result<void> copy_up_tree(uint64_t& budget);
-  Result<void> dir_for_change() { return copy_up(); }
-  MetaAttr meta_attr() const;
-  Result<void> record_attr(const std::string& path, bool is_new, const Kstat& host);
+  Result<void> copy_up_file(int up, const std::string& name, bool with_data);
+  Result<void> copy_up_tree(int& entries, uint64_t& bytes);
+  Result<void> copy_data(int to);
+  Result<void> restore_times(const Place& p, const Kstat& st);
 
   // modify.cc
-  Result<Kstat> make_host_object(int up, const std::string& name, const NewInode& what);
-  Result<void> keep_orphan();
-  Result<void> remove_name(std::string_view name, OverlayInode& victim);
+  Result<void> make_host_object(int up, const std::string& name, const NewInode& what);
+  Result<void> prepare_rename(OverlayInode& dir, const std::string& name, bool* lower);
+  Result<void> hold_data();
+  Result<void> remove_entry(std::string_view name, OverlayInode& victim);
   Result<void> touch_dir();
 
+  // attr.cc
+  Result<HostFd> open_node();
+  Result<void> record(const std::string& path, bool is_new, const Kstat& host, uint64_t keep_ino);
+
   bool in_upper_ = false;
-  bool removed_ = false;             // no name left
+  bool removed_ = false;             // no name left (or, O_TMPFILE, none yet)
+  uint64_t kept_ino_ = 0;            // the journal's inode number: that of before the copy-up
   bool stale_ = false, mapped_ = false;
   std::vector<Name> names_;
+  std::unordered_map<std::string, OverlayInode*> children_;  // those that exist as objects
   Ref<HostDir> upper_dir_;           // directories
   std::vector<Ref<HostDir>> lower_dirs_;
   Ref<HostDir> lower_parent_;        // where the lower object is: kept when it is renamed or removed above
