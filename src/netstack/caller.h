@@ -25,5 +25,6 @@ void raise_sigpipe();
 // AF_UNIX names in the file system; see vfs_bind_unix() and vfs_find_unix().
 Result<Path> caller_bind_unix(std::string_view path, UnixBinding* owner);
 Result<UnixBinding*> caller_find_unix(std::string_view path);
+void caller_unbind_unix(const Path& p);
 
 }  // namespace starry

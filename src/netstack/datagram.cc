@@ -183,8 +183,8 @@ Result<size_t> InetDatagramSocket::recv(RecvMsg& m) {
   if (m.flags & MSG_ERRQUEUE) return recv_error(m);
   if (m.flags & MSG_OOB) return Error{EOPNOTSUPP};
   auto ready = [&] { return !packets_.empty() || error_ != 0 || (shutdown_ & RCV_SHUTDOWN); };
-  if (!ready()) {
-    if (dont_wait(m.flags)) return Error{EAGAIN};
+  if (packets_.empty() && error_ == 0) {
+    if (dont_wait(m.flags)) return Error{EAGAIN};  // even after shutdown(2)
     TRY(wait(rcv_deadline(), ready, true));
   }
   if (const int error = take_error()) return Error{error};
