@@ -30,15 +30,21 @@ static void device(const char* path) {
   struct stat st;
   char buf[9000];
   stat(path, &st);
-  printf("%s: type %o mode %o rdev %u:%u\n", path, st.st_mode & S_IFMT, st.st_mode & 0666, major(st.st_rdev), minor(st.st_rdev));
+  printf("%s: type %o mode %o rdev %u:%u\n", path, st.st_mode & S_IFMT, st.st_mode & 0666, major(st.st_rdev),
+         minor(st.st_rdev));
   int fd = open(path, O_RDWR);
   memset(buf, 'x', sizeof buf);
   ssize_t n = read(fd, buf, sizeof buf);
   printf("  read %s", result(n));
   int zeros = 0, untouched = 0;
   for (size_t i = 0; i < sizeof buf; i++) zeros += buf[i] == 0, untouched += buf[i] == 'x';
-  printf(" zeros %s untouched %s\n", zeros == sizeof buf ? "all" : zeros > 200 ? "many" : "few",
-         untouched == sizeof buf ? "all" : untouched > 200 ? "many" : "few");
+  printf(" zeros %s untouched %s\n",
+         zeros == sizeof buf ? "all"
+         : zeros > 200       ? "many"
+                             : "few",
+         untouched == sizeof buf ? "all"
+         : untouched > 200       ? "many"
+                                 : "few");
   printf("  read 0 %s", result(read(fd, buf, 0)));
   printf(" write %s", result(write(fd, buf, 100)));
   printf(" write 0 %s", result(write(fd, buf, 0)));
@@ -84,7 +90,8 @@ int main(void) {
   printf("shell's open of /dev/null: %s\n", fd >= 0 ? "ok" : strerror(errno));
   printf("read from a write-only one: %s\n", result(read(fd, &fd, 1)));
   char link[64];
-  for (const char** name = (const char*[]){"/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", NULL}; *name; name++) {
+  for (const char** name = (const char*[]){"/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", NULL};
+       *name; name++) {
     ssize_t n = readlink(*name, link, sizeof link - 1);
     printf("%s -> %.*s\n", *name, (int)(n < 0 ? 0 : n), link);
   }

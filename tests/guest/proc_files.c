@@ -77,9 +77,8 @@ static void stat_file(void) {
   long priority;
   unsigned long long start, vsize;
   long rss;
-  sscanf(name_end + 2,
-         "%c %d %d %d %d %d %*u %*u %*u %*u %*u %*u %*u %*u %*u %ld %d %d %*d %llu %llu %ld", &state, &ppid, &pgrp,
-         &session, &tty, &tpgid, &priority, &nice, &threads, &start, &vsize, &rss);
+  sscanf(name_end + 2, "%c %d %d %d %d %d %*u %*u %*u %*u %*u %*u %*u %*u %*u %ld %d %d %*d %llu %llu %ld",
+         &state, &ppid, &pgrp, &session, &tty, &tpgid, &priority, &nice, &threads, &start, &vsize, &rss);
   printf("state %c, priority %ld, nice %d, threads %d\n", state, priority, nice, threads);
   check("stat ids", atoi(text) == getpid() && ppid == getppid() && pgrp == getpgrp() && session == getsid(0));
   check("stat memory", vsize > 100000 && rss > 10 && (unsigned long long)rss * 4096 <= vsize);

@@ -24,7 +24,8 @@ static void show(const char* what, void* addr, int with_size) {
   for (char* p = text; *p; p = strchr(p, '\n') + 1) {
     unsigned long start, end, offset, ino;
     char perms[8], name[4096] = "";
-    if (sscanf(p, "%lx-%lx %7s %lx %*x:%*x %lu%*[ ]%4095[^\n]", &start, &end, perms, &offset, &ino, name) < 5) continue;
+    if (sscanf(p, "%lx-%lx %7s %lx %*x:%*x %lu%*[ ]%4095[^\n]", &start, &end, perms, &offset, &ino, name) < 5)
+      continue;
     if ((unsigned long)addr < start || (unsigned long)addr >= end) continue;
     char* base = name[0] == '/' ? strrchr(name, '/') : name;
     printf("%s: %s %lx %s [%s]", what, perms, offset, ino ? "inode" : "0", base);
@@ -38,7 +39,9 @@ static void show(const char* what, void* addr, int with_size) {
 int main(void) {
   int local = 0, zero = open("/dev/zero", O_RDWR);
   regex_t line;
-  regcomp(&line, "^[0-9a-f]{8,16}-[0-9a-f]{8,16} [r-][w-][x-][sp] [0-9a-f]{8,} [0-9a-f]{2,}:[0-9a-f]{2,} [0-9]+ *( (/|\\[).*)?$",
+  regcomp(&line,
+          "^[0-9a-f]{8,16}-[0-9a-f]{8,16} [r-][w-][x-][sp] [0-9a-f]{8,} [0-9a-f]{2,}:[0-9a-f]{2,} [0-9]+ *( "
+          "(/|\\[).*)?$",
           REG_EXTENDED);
   load("/proc/self/maps");
   char* copy = strdup(text);
@@ -54,8 +57,8 @@ int main(void) {
     sorted &= strtoul(p, NULL, 16) >= last;
     last = strtoul(p, NULL, 16);
   }
-  printf("lines %s, bad %d, names off column %d, [stack] %d, [vdso] %d, sorted %lu\n", count > 10 ? "enough" : "few", bad,
-         unaligned, stack, vdso, sorted);
+  printf("lines %s, bad %d, names off column %d, [stack] %d, [vdso] %d, sorted %lu\n",
+         count > 10 ? "enough" : "few", bad, unaligned, stack, vdso, sorted);
   show("code", (void*)main, 0);
   show("stack", &local, 0);
   if (sbrk(8192) == (void*)-1) return 1;
@@ -93,9 +96,11 @@ int main(void) {
   show("memfd", at, 1);
 
   load("/proc/self/smaps");
-  static const char* keys[] = {"Size", "KernelPageSize", "MMUPageSize", "Rss", "Pss", "Shared_Clean", "Shared_Dirty",
-                               "Private_Clean", "Private_Dirty", "Referenced", "Anonymous", "LazyFree", "AnonHugePages",
-                               "ShmemPmdMapped", "Swap", "SwapPss", "Locked", "THPeligible", "VmFlags"};
+  static const char* keys[] = {"Size",          "KernelPageSize", "MMUPageSize",  "Rss",
+                               "Pss",           "Shared_Clean",   "Shared_Dirty", "Private_Clean",
+                               "Private_Dirty", "Referenced",     "Anonymous",    "LazyFree",
+                               "AnonHugePages", "ShmemPmdMapped", "Swap",         "SwapPss",
+                               "Locked",        "THPeligible",    "VmFlags"};
   char* p = text;
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     char key[32];

@@ -51,14 +51,63 @@ static void* idle(void* arg) {
 }
 
 int main(void) {
-  static const char* keys[] = {
-      "Name", "Umask", "State", "Tgid", "Ngid", "Pid", "PPid", "TracerPid", "Uid", "Gid", "FDSize", "Groups",
-      "NStgid", "NSpid", "NSpgid", "NSsid", "VmPeak", "VmSize", "VmLck", "VmPin", "VmHWM", "VmRSS", "RssAnon",
-      "RssFile", "RssShmem", "VmData", "VmStk", "VmExe", "VmLib", "VmPTE", "VmSwap", "HugetlbPages",
-      "CoreDumping", "THP_enabled", "Threads", "SigQ", "SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt",
-      "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters",
-      "Speculation_Store_Bypass", "SpeculationIndirectBranch", "Cpus_allowed", "Cpus_allowed_list",
-      "Mems_allowed", "Mems_allowed_list", "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"};
+  static const char* keys[] = {"Name",
+                               "Umask",
+                               "State",
+                               "Tgid",
+                               "Ngid",
+                               "Pid",
+                               "PPid",
+                               "TracerPid",
+                               "Uid",
+                               "Gid",
+                               "FDSize",
+                               "Groups",
+                               "NStgid",
+                               "NSpid",
+                               "NSpgid",
+                               "NSsid",
+                               "VmPeak",
+                               "VmSize",
+                               "VmLck",
+                               "VmPin",
+                               "VmHWM",
+                               "VmRSS",
+                               "RssAnon",
+                               "RssFile",
+                               "RssShmem",
+                               "VmData",
+                               "VmStk",
+                               "VmExe",
+                               "VmLib",
+                               "VmPTE",
+                               "VmSwap",
+                               "HugetlbPages",
+                               "CoreDumping",
+                               "THP_enabled",
+                               "Threads",
+                               "SigQ",
+                               "SigPnd",
+                               "ShdPnd",
+                               "SigBlk",
+                               "SigIgn",
+                               "SigCgt",
+                               "CapInh",
+                               "CapPrm",
+                               "CapEff",
+                               "CapBnd",
+                               "CapAmb",
+                               "NoNewPrivs",
+                               "Seccomp",
+                               "Seccomp_filters",
+                               "Speculation_Store_Bypass",
+                               "SpeculationIndirectBranch",
+                               "Cpus_allowed",
+                               "Cpus_allowed_list",
+                               "Mems_allowed",
+                               "Mems_allowed_list",
+                               "voluntary_ctxt_switches",
+                               "nonvoluntary_ctxt_switches"};
   prctl(PR_SET_NAME, "status tester, long name");
   umask(027);
   sigset_t set;
@@ -89,13 +138,16 @@ int main(void) {
   check("NSsid", atoi(value("NSsid")) == getsid(0));
   snprintf(expect, sizeof expect, "%d\t%d\t%d\t%d", getuid(), geteuid(), geteuid(), geteuid());
   check("Uid", strcmp(value("Uid"), expect) == 0);
-  printf("TracerPid %s\nNoNewPrivs %s\nThreads %s\n", value("TracerPid"), value("NoNewPrivs"), value("Threads"));
-  printf("SigPnd %s\nShdPnd %s\nSigBlk %s\nSigIgn %s\nSigCgt %s\n", value("SigPnd"), value("ShdPnd"), value("SigBlk"),
-         value("SigIgn"), value("SigCgt"));
-  printf("CapInh has 16 digits: %d\n", strlen(value("CapInh")) == 16 && strspn(value("CapInh"), "0123456789abcdef") == 16);
+  printf("TracerPid %s\nNoNewPrivs %s\nThreads %s\n", value("TracerPid"), value("NoNewPrivs"),
+         value("Threads"));
+  printf("SigPnd %s\nShdPnd %s\nSigBlk %s\nSigIgn %s\nSigCgt %s\n", value("SigPnd"), value("ShdPnd"),
+         value("SigBlk"), value("SigIgn"), value("SigCgt"));
+  printf("CapInh has 16 digits: %d\n",
+         strlen(value("CapInh")) == 16 && strspn(value("CapInh"), "0123456789abcdef") == 16);
   int fdsize = atoi(value("FDSize"));
   check("FDSize", fdsize >= 64 && (fdsize & (fdsize - 1)) == 0);
-  check("VmSize", strlen(value("VmSize")) == 11 && strstr(value("VmSize"), " kB") && atol(value("VmSize")) > 100);
+  check("VmSize",
+        strlen(value("VmSize")) == 11 && strstr(value("VmSize"), " kB") && atol(value("VmSize")) > 100);
   check("VmStk", atol(value("VmStk")) >= 4);
   check("VmRSS <= VmSize", atol(value("VmRSS")) <= atol(value("VmSize")));
 
@@ -113,7 +165,8 @@ int main(void) {
   pthread_t thread;
   pthread_create(&thread, NULL, idle, &pipefd[0]);
   load("/proc/self/status");
-  check("Cpus_allowed_list", atoi(value("Cpus_allowed_list")) == first && !strpbrk(value("Cpus_allowed_list"), ",-"));
+  check("Cpus_allowed_list",
+        atoi(value("Cpus_allowed_list")) == first && !strpbrk(value("Cpus_allowed_list"), ",-"));
   check("Cpus_allowed", strtoul(value("Cpus_allowed"), NULL, 16) == 1UL << first);
   printf("NoNewPrivs %s\nThreads %s\nName %s\n", value("NoNewPrivs"), value("Threads"), value("Name"));
   if (write(pipefd[1], "x", 1) != 1) return 1;

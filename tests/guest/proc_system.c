@@ -35,7 +35,8 @@ static void check(const char* what, int ok) { printf("%s: %s\n", what, ok ? "ok"
 
 static int lines_with(const char* start) {
   int n = 0;
-  for (char* p = text; *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : p + strlen(p)) n += strncmp(p, start, strlen(start)) == 0;
+  for (char* p = text; *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : p + strlen(p))
+    n += strncmp(p, start, strlen(start)) == 0;
   return n;
 }
 
@@ -63,16 +64,18 @@ int main(void) {
   same_line("/proc/sys/kernel/version", u.version);
   print("/proc/sys/kernel/ostype");
   load("/proc/version");
-  check("version", strncmp(text, "Linux version ", 14) == 0 && strstr(text, u.release) && strstr(text, u.version));
+  check("version",
+        strncmp(text, "Linux version ", 14) == 0 && strstr(text, u.release) && strstr(text, u.version));
 
   struct sysinfo info;
   sysinfo(&info);
   load("/proc/meminfo");
   check("MemTotal", kb("MemTotal:") == info.totalram * info.mem_unit / 1024);
   check("MemFree", kb("MemFree:") > 0 && kb("MemAvailable:") <= kb("MemTotal:"));
-  static const char* memory[] = {"MemTotal:", "MemFree:", "MemAvailable:", "Buffers:", "Cached:", "SwapTotal:",
-                                 "SwapFree:", "AnonPages:", "Mapped:", "Shmem:", "Slab:", "SReclaimable:",
-                                 "Committed_AS:", "VmallocTotal:", "HugePages_Total:", "Hugepagesize:"};
+  static const char* memory[] = {
+      "MemTotal:",     "MemFree:",      "MemAvailable:",    "Buffers:",     "Cached:", "SwapTotal:",
+      "SwapFree:",     "AnonPages:",    "Mapped:",          "Shmem:",       "Slab:",   "SReclaimable:",
+      "Committed_AS:", "VmallocTotal:", "HugePages_Total:", "Hugepagesize:"};
   for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
     if (!strstr(text, memory[i])) printf("meminfo: no %s\n", memory[i]);
   }
@@ -89,7 +92,8 @@ int main(void) {
   load("/proc/loadavg");
   double load1, load5, load15;
   int running, total, last;
-  printf("loadavg: %d fields", sscanf(text, "%lf %lf %lf %d/%d %d\n", &load1, &load5, &load15, &running, &total, &last));
+  printf("loadavg: %d fields",
+         sscanf(text, "%lf %lf %lf %d/%d %d\n", &load1, &load5, &load15, &running, &total, &last));
   printf(", %s\n", running >= 1 && total >= running && last >= getpid() ? "ok" : "WRONG");
 
   int cpus = (int)sysconf(_SC_NPROCESSORS_CONF);
@@ -102,7 +106,8 @@ int main(void) {
   check("stat: numbers", sscanf(text, "cpu %lld %lld %lld %lld", &busy, &nice, &system, &rest) == 4);
   unsigned long btime = kb("\nbtime "), expected = (unsigned long)(time(NULL) - boot.tv_sec);
   check("btime", btime >= expected - 2 && btime <= expected + 2);
-  printf("ctxt %d processes %d procs_running %d\n", lines_with("ctxt "), lines_with("processes "), lines_with("procs_running "));
+  printf("ctxt %d processes %d procs_running %d\n", lines_with("ctxt "), lines_with("processes "),
+         lines_with("procs_running "));
 
   char range[64];
   snprintf(range, sizeof range, cpus > 1 ? "0-%d" : "0", cpus - 1);
@@ -123,14 +128,16 @@ int main(void) {
   print("/sys/class/net/lo/type");
 
   load("/proc/filesystems");
-  check("filesystems", strstr(text, "nodev\tproc\n") && strstr(text, "nodev\ttmpfs\n") && strstr(text, "nodev\tsysfs\n"));
+  check("filesystems",
+        strstr(text, "nodev\tproc\n") && strstr(text, "nodev\ttmpfs\n") && strstr(text, "nodev\tsysfs\n"));
   load("/proc/mounts");
   check("mounts", strstr(text, " /proc proc rw") && strstr(text, " / ") && strstr(text, " /sys sysfs "));
   load("/proc/self/mountinfo");
   int id, parent, major, minor;
   char root[256], point[256];
-  check("mountinfo", sscanf(text, "%d %d %d:%d %255s %255s", &id, &parent, &major, &minor, root, point) == 6 &&
-                         strstr(text, " / /proc rw") && strstr(text, " - proc "));
+  check("mountinfo",
+        sscanf(text, "%d %d %d:%d %255s %255s", &id, &parent, &major, &minor, root, point) == 6 &&
+            strstr(text, " / /proc rw") && strstr(text, " - proc "));
   struct statfs fs;
   statfs("/proc/self", &fs);
   printf("statfs /proc %lx", (long)fs.f_type);
@@ -189,7 +196,8 @@ int main(void) {
   int self = 0, known = 0;
   while ((e = readdir(dir))) {
     self += atoi(e->d_name) == getpid();
-    known += strcmp(e->d_name, "meminfo") == 0 || strcmp(e->d_name, "sys") == 0 || strcmp(e->d_name, "self") == 0;
+    known +=
+        strcmp(e->d_name, "meminfo") == 0 || strcmp(e->d_name, "sys") == 0 || strcmp(e->d_name, "self") == 0;
   }
   closedir(dir);
   printf("listing: self %d, known %d\n", self, known);
