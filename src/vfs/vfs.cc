@@ -26,17 +26,11 @@ const Cred& kernel_cred() {
   return *cred;
 }
 
-Result<FsContext*> root_context(FsContext& fs) {
+Result<void> root_context(FsContext& fs) {
   if (root_mount() == nullptr) return Error{ENOENT};
   fs.root = fs.cwd = Path(root_mount(), root_mount()->root);
   follow_mounts(fs.cwd);
-  return &fs;
-}
-
-Result<Ref<Inode>> make_superblock(std::string_view fs_name, const MountArgs& args) {
-  const FileSystemType* type = find_filesystem(fs_name);
-  if (type == nullptr) return Error{ENODEV};
-  return type->mount(args);
+  return {};
 }
 
 // mkdir -p as the kernel. A last component that shall carry a file becomes an empty file.
@@ -54,25 +48,29 @@ Result<Path> make_mountpoint(const Caller& c, std::string_view target, bool dir)
 
 }  // namespace
 
-Result<Path> vfs_mount_root(std::string_view fs_name, std::string source, std::string data,
-                            unsigned long flags) {
-  Ref<Inode> root = TRY(make_superblock(fs_name, {source, std::move(data), flags}));
+Result<Path> vfs_mount_root(Ref<Inode> root, std::string source, unsigned long flags) {
   return set_root_mount(std::move(root), std::move(source), flags);
 }
 
-Result<void> vfs_mount(std::string_view fs_name, std::string source, std::string_view target,
-                       unsigned long flags, std::string data, bool make_dirs) {
+Result<void> vfs_mount_inode(Ref<Inode> root, std::string source, std::string_view target,
+                             unsigned long flags, bool make_dirs) {
   auto fs = make_ref<FsContext>();
-  fs->umask = 022;
   TRY(root_context(*fs));
   Caller c(kernel_cred(), *fs);
-  Ref<Inode> root = TRY(make_superblock(fs_name, {source, std::move(data), flags}));
   Path where = make_dirs ? TRY(make_mountpoint(c, target, root->is_dir()))
                          : TRY(walk_path(c, fs->root, target, WALK_FOLLOW));
   Ref<SuperBlock> sb(&root->sb());
   TRY(attach_mount(where,
                    make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source), flags)));
   return {};
+}
+
+Result<void> vfs_mount(std::string_view fs_name, std::string source, std::string_view target,
+                       unsigned long flags, std::string data, bool make_dirs) {
+  const FileSystemType* type = find_filesystem(fs_name);
+  if (type == nullptr) return Error{ENODEV};
+  Ref<Inode> root = TRY(type->mount({source, std::move(data), flags}));
+  return vfs_mount_inode(std::move(root), std::move(source), target, flags, make_dirs);
 }
 
 Result<Ref<FsContext>> vfs_initial_context(std::string_view cwd) {

@@ -14,12 +14,14 @@ class FsContext;
 class Inode;
 class Task;
 
-// Mounts the root file system. `fs_name` and arguments as for mount(2). Before anything else here.
-Result<Path> vfs_mount_root(std::string_view fs_name, std::string source, std::string data,
-                            unsigned long flags);
-// Mounts on an absolute path of the guest's tree, as the kernel itself (no permission checks); for
-// setting up /proc, /dev, --bind. `make_dirs` creates missing directories of the path in memory-only
-// or writable file systems.
+// Setting up, by the kernel itself (no permission checks). First the root: the inode that make_overlay
+// or make_hostdir returns. Those two are not file system types of their own, so that a guest's mount(2)
+// can never name a host path.
+Result<Path> vfs_mount_root(Ref<Inode> root, std::string source, unsigned long flags);
+// Mounts on an absolute path of the guest's tree; `make_dirs` creates what is missing of the path.
+Result<void> vfs_mount_inode(Ref<Inode> root, std::string source, std::string_view target,
+                             unsigned long flags, bool make_dirs = false);
+// The same with a registered type ("proc", "tmpfs", ...). ENODEV.
 Result<void> vfs_mount(std::string_view fs_name, std::string source, std::string_view target,
                        unsigned long flags, std::string data, bool make_dirs = false);
 // Root and working directory for the first process: "/" and `cwd` (ENOENT, ENOTDIR).
