@@ -10,17 +10,6 @@ namespace starry {
 
 using State = SchedEntity::State;
 
-namespace {
-
-Scheduler* the_scheduler = nullptr;
-
-}  // namespace
-
-Scheduler& scheduler() {
-  CHECK(the_scheduler != nullptr);
-  return *the_scheduler;
-}
-
 Scheduler::Impl::Impl(int n, SchedHooks& h, uint64_t now) : hooks(h), cpus(bit(n)) {
   for (int cpu = 0; cpu < n; cpu++) {
     existing.set(bit(cpu));
@@ -170,13 +159,9 @@ void Scheduler::Impl::change_rank(SchedEntity& se, uint64_t now, Change change) 
 }
 
 Scheduler::Scheduler(int cpus, SchedHooks& hooks, uint64_t now)
-    : impl_(std::make_unique<Impl>(std::clamp(cpus, 1, MAX_CPUS), hooks, now)) {
-  the_scheduler = this;
-}
+    : impl_(std::make_unique<Impl>(std::clamp(cpus, 1, MAX_CPUS), hooks, now)) {}
 
-Scheduler::~Scheduler() {
-  if (the_scheduler == this) the_scheduler = nullptr;
-}
+Scheduler::~Scheduler() = default;
 
 int Scheduler::cpu_count() const { return impl_->count(); }
 

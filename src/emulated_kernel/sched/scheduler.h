@@ -31,7 +31,7 @@ class SchedHooks {
 
 class Scheduler {
  public:
-  // Becomes what scheduler() returns. `now` is when the CPUs' time accounts begin.
+  // `now` is when the CPUs' time accounts begin.
   Scheduler(int cpus, SchedHooks& hooks, uint64_t now = 0);
   ~Scheduler();
   int cpu_count() const;
@@ -70,6 +70,7 @@ class Scheduler {
   std::unique_ptr<Impl> impl_;
 };
 
+// The kernel's one scheduler (entry/kernel.cc).
 Scheduler& scheduler();
 
 }  // namespace starry
