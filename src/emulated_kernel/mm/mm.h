@@ -93,6 +93,7 @@ class Mm final : public RefCounted, public UserMemory {
   std::vector<uint8_t> auxv;             // /proc/self/auxv
   uint64_t peak_pages = 0;
   bool lock_future = false;              // MCL_FUTURE
+  int membarrier_registered = 0;         // MEMBARRIER_CMD_REGISTER_* of membarrier(2); kept by fork
 
  private:
   using Map = std::map<uint64_t, Vma>;

@@ -200,6 +200,7 @@ Ref<Mm> Mm::fork(Ref<HostSpace> s) {
   child->code_start = code_start, child->code_end = code_end;
   child->data_start = data_start, child->data_end = data_end;
   child->vdso = vdso, child->auxv = auxv, child->peak_pages = peak_pages;
+  child->membarrier_registered = membarrier_registered;
   return child;
 }
 
