@@ -36,6 +36,13 @@ std::vector<std::pair<int, int>> inherited_fds() {
   return fds;
 }
 
+// What we open must not land on numbers that mean something.
+void fill_standard_fds() {
+  int fd = 0;
+  while (fd >= 0 && fd <= 2) fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (fd > 2) close(fd);
+}
+
 bool in_foreground(int fd) {
   pid_t group = 0;
   // Not our controlling terminal: no job control either.
@@ -46,6 +53,7 @@ bool in_foreground(int fd) {
 }  // namespace
 
 Console::Console() : fds_(inherited_fds()) {
+  fill_standard_fds();
   Termios modes;
   if (fds_.terminal() < 0 || ioctl(fds_.terminal(), TCGETS2, &modes) != 0) return;
   guard_ = std::make_unique<TerminalGuard>(fds_.terminal(), modes);

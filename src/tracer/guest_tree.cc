@@ -80,7 +80,11 @@ std::string GuestTree::start_directory(const Options& options) const {
   }
   std::error_code ec;
   const std::string here = std::filesystem::current_path(ec);
-  return !ec && vfs_initial_context(here).ok() ? here : "/";
+  return !ec && has_directory(here) ? here : "/";
+}
+
+bool GuestTree::has_directory(const std::string& path) const {
+  return !path.empty() && path.front() == '/' && vfs_initial_context(path).ok();
 }
 
 Ref<File> GuestTree::open_device(const char* path, int flags) const {

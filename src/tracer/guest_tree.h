@@ -17,6 +17,7 @@ class GuestTree {
   void mount(const Options& options, const std::string& state);
   // --workdir, or the host's current directory if the guest has it, or "/". StartError.
   std::string start_directory(const Options& options) const;
+  bool has_directory(const std::string& path) const;
   // A device node of the guest, opened as the kernel; null if that fails.
   Ref<File> open_device(const char* path, int flags) const;
   // Whether `program` (with a slash) names an existing file.

@@ -19,6 +19,7 @@
 #include "netstack/netstack.h"
 #include "tracer/asio_thread.h"
 #include "tracer/console.h"
+#include "tracer/control_session.h"
 #include "tracer/guest_tree.h"
 #include "tracer/host_cpus.h"
 #include "tracer/host_files.h"
@@ -36,19 +37,6 @@ constexpr uint64_t NOTICE_AFTER_NS = 1'000'000'000;
 
 int exit_code(int wait_status) {
   return WIFSIGNALED(wait_status) ? SIGNAL_STATUS + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-}
-
-Ref<const Cred> make_cred(uint32_t uid, uint32_t gid) {
-  auto c = make_ref<Cred>();
-  c->uid = c->euid = c->suid = c->fsuid = uid;
-  c->gid = c->egid = c->sgid = c->fsgid = gid;
-  if (uid == 0) c->cap_permitted = c->cap_effective = CAP_FULL;
-  if (uid == getuid() && uid != 0) {  // the user as he is
-    gid_t groups[256];
-    const int n = getgroups(std::size(groups), groups);
-    c->groups.assign(groups, groups + std::max(n, 0));
-  }
-  return c;
 }
 
 std::vector<std::string> make_environment(const std::vector<std::string>& changes) {
@@ -98,7 +86,6 @@ class Launch {
   void first_exited(int status);
   void quit_if_done();
   void on_signal(int signo);
-  void signal_everybody(int signo);
   void summarize();
   void fail(int status, const std::string& message);
 
@@ -114,7 +101,9 @@ class Launch {
   Timer notice_;
   GuestTree tree_;
 
-  pid_t first_pid_ = 0;  // 0: not started yet
+  ControlHost control_host_;
+  ControlServer control_;
+
   bool first_gone_ = false;
   int interrupts_ = 0;  // SIGINTs received
   int status_ = EXIT_STARRYRUN_FAILED;
@@ -130,6 +119,10 @@ Launch::Launch(const Options& options)
       notice_([this] {
         host_message(fmt::format("{} has ended; waiting for {} process(es) that it left behind",
                                  options_.command[0], live_processes()));
+      }),
+      control_host_{options_, poller_, tree_, make_environment(options_.env), cred_},
+      control_(asio_, options_.name, [this](const control::Frame& first, std::shared_ptr<ControlPeer> peer) {
+        return make_control_session(control_host_, first, std::move(peer));
       }) {
   set_log_sink(log_to_stderr);
 }
@@ -139,6 +132,7 @@ Launch::~Launch() { asio_.stop(); }
 int Launch::run() {
   supervisor_.run([this] { boot(); });
   console_.finish();
+  control_.flush();
   summarize();
   return status_;
 }
@@ -159,7 +153,7 @@ void Launch::start_program() {
   SpawnRequest req;
   req.path = options_.command[0];
   req.argv = options_.command;
-  req.envp = make_environment(options_.env);
+  req.envp = control_host_.environment;
   req.cwd = tree_.start_directory(options_);
   req.fds = console_.open_files(
       poller_, options_.uid, [this](const char* path, int flags) { return tree_.open_device(path, flags); });
@@ -174,7 +168,7 @@ void Launch::start_program() {
 
 void Launch::started(const Result<pid_t>& pid) {
   if (pid) {
-    first_pid_ = pid.value();
+    control_host_.first_pid = pid.value();
     return;
   }
   const std::string& program = options_.command[0];
@@ -197,6 +191,7 @@ void Launch::fail(int status, const std::string& message) {
 void Launch::first_exited(int status) {
   status_ = exit_code(status);
   first_gone_ = true;
+  control_host_.first_pid = 0;
   console_.finish();
   if (!options_.quiet) notice_.arm(platform().monotonic_ns() + NOTICE_AFTER_NS);
 }
@@ -204,13 +199,8 @@ void Launch::first_exited(int status) {
 void Launch::quit_if_done() {
   if (!first_gone_ || live_processes() > 0) return;
   notice_.disarm();
-  supervisor_.quit();
-}
-
-void Launch::signal_everybody(int signo) {
-  for_each_group([signo](ThreadGroup& g) {
-    if (!g.zombie && g.tgid > 0) (void)send_signal(g, siginfo_kernel(signo));
-  });
+  // After what the exits have posted, such as answers to starryctl.
+  platform().post([this] { supervisor_.quit(); });
 }
 
 void Launch::on_signal(int signo) {
@@ -224,8 +214,8 @@ void Launch::on_signal(int signo) {
     signal_everybody(SIGKILL);
   } else if (first_gone_) {
     signal_everybody(signo);
-  } else if (first_pid_ != 0) {
-    send_signal_pgrp(first_pid_, siginfo_kernel(signo));
+  } else if (control_host_.first_pid != 0) {
+    send_signal_pgrp(control_host_.first_pid, siginfo_kernel(signo));
   } else {  // nothing to lose yet
     status_ = SIGNAL_STATUS + signo;
     supervisor_.quit();
@@ -242,6 +232,19 @@ void Launch::summarize() {
 }
 
 }  // namespace
+
+Ref<const Cred> make_cred(uint32_t uid, uint32_t gid) {
+  auto c = make_ref<Cred>();
+  c->uid = c->euid = c->suid = c->fsuid = uid;
+  c->gid = c->egid = c->sgid = c->fsgid = gid;
+  if (uid == 0) c->cap_permitted = c->cap_effective = CAP_FULL;
+  if (uid == getuid() && uid != 0) {  // the user as he is
+    gid_t groups[256];
+    const int n = getgroups(std::size(groups), groups);
+    c->groups.assign(groups, groups + std::max(n, 0));
+  }
+  return c;
+}
 
 int run(const Options& options) { return Launch(options).run(); }
 
