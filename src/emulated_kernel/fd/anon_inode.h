@@ -21,6 +21,8 @@ class AnonFile : public File {
  public:
   AnonFile(const char* kind, int flags) : File(flags), kind_(kind) {}
   Result<Kstat> stat() override;
+  // Seeking succeeds and does nothing (noop_llseek).
+  Result<int64_t> seek(int64_t /*offset*/, int /*whence*/) override { return pos; }
   // "anon_inode:[eventfd]"
   std::string describe() const override;
 

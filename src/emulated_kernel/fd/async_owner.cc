@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 
-#include "emulated_kernel/fd/file.h"
+#include "emulated_kernel/fd/anon_inode.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/task.h"
 
@@ -34,7 +34,7 @@ void fill_band(SigInfo& info, uint32_t events) {
 }  // namespace
 
 bool AsyncOwner::on_wake(uint32_t events) {
-  if (id == 0) return false;
+  if (id == 0 || (events & wanted) == 0) return false;
   SigInfo info = siginfo_kernel(signo != 0 ? signo : SIGIO);
   if (signo != 0) {
     fill_band(info, events);
@@ -65,11 +65,14 @@ AsyncOwner& async_owner(File& f) {
 
 Result<void> set_async(File& f, int fd, bool on) {
   WaitQueue* queue = f.poll_queue();
-  if (queue == nullptr) return Error{ENOTTY};
+  if (queue == nullptr || dynamic_cast<AnonFile*>(&f) != nullptr) return Error{ENOTTY};
   AsyncOwner& owner = async_owner(f);
   WaitQueue::remove(owner);
   if (on) {
     owner.fd = fd;
+    owner.wanted = EPOLLERR | EPOLLHUP | EPOLLPRI;
+    if (f.readable()) owner.wanted |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+    if (f.writable()) owner.wanted |= EPOLLOUT | EPOLLWRNORM;
     queue->add(owner);
   }
   return {};

@@ -18,13 +18,14 @@ class AsyncOwner final : public WaitEntry {
   pid_t id = 0;            // 0: nobody
   int signo = 0;           // F_SETSIG; 0: SIGIO without details
   int fd = -1;             // si_fd: the descriptor that O_ASYNC was set through
+  uint32_t wanted = 0;     // events that concern this side of a pipe
 
   bool on_wake(uint32_t events) override;
 };
 
 // The owner record of `f`, made on first use.
 AsyncOwner& async_owner(File& f);
-// Starts or stops listening. ENOTTY if the file never signals readiness.
+// Starts or stops listening. ENOTTY for files without signals: regular files, eventfd, epoll, ...
 Result<void> set_async(File& f, int fd, bool on);
 
 }  // namespace starry

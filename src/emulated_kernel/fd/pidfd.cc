@@ -17,6 +17,7 @@ class PidFd final : public AnonFile {
 
   uint32_t poll() override { return ended() ? EPOLLIN | EPOLLRDNORM : 0; }
   WaitQueue* poll_queue() override { return &group->pidfd_queue; }
+  Result<int64_t> seek(int64_t /*offset*/, int /*whence*/) override { return Error{ESPIPE}; }
   std::string fdinfo() const override {
     // -1 once the process was waited for: its number may be somebody else's by now.
     const int pid = find_group(group->tgid) == group.get() ? group->tgid : -1;

@@ -36,7 +36,8 @@ SysResult sys_ioctl(Task& t, int fd, unsigned cmd, uint64_t arg) {
     case FIOQSIZE: {
       const Kstat st = TRY(f->stat());
       if (!has_size(st)) return Error{ENOTTY};
-      TRY(t.mem().put(UserPtr<int64_t>{arg}, static_cast<int64_t>(st.size)));
+      // What is allocated, not the length (inode_get_bytes).
+      TRY(t.mem().put(UserPtr<int64_t>{arg}, static_cast<int64_t>(st.blocks * 512)));
       return 0;
     }
     case FIGETBSZ: {
