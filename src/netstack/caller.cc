@@ -8,7 +8,7 @@
 
 namespace starry {
 
-Caller net_caller() {
+NetCaller net_caller() {
   if (!in_task()) return {};
   const Task& t = current();
   return {t.tgid(), t.cred->uid, t.cred->gid, t.cred->euid, t.cred->egid};

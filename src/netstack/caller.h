@@ -14,12 +14,12 @@ namespace starry {
 
 class UnixBinding;
 
-struct Caller {
+struct NetCaller {
   pid_t pid = 0;  // thread group
   uint32_t uid = 0, gid = 0;
   uint32_t euid = 0, egid = 0;
 };
-Caller net_caller();
+NetCaller net_caller();
 bool net_capable(int cap);  // CAP_* of capabilities(7)
 void raise_sigpipe();
 // AF_UNIX names in the file system; see vfs_bind_unix() and vfs_find_unix().

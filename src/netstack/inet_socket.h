@@ -29,6 +29,7 @@ class InetSocket : public Socket {
   Result<void> bind(const SockAddr& a) override;
   Result<SockAddr> local_name() override;
   Result<SockAddr> peer_name() override;
+  Result<SockAddr> accepted_name() override { return sockaddr_from(remote_, family()); }
 
   Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
   Result<std::vector<uint8_t>> get_option(int level, int name, size_t max) override;

@@ -78,7 +78,7 @@ class Socket : public File,
   int type() const { return type_; }
   int protocol() const { return protocol_; }
   uint64_t ino() const { return ino_; }
-  const Caller& owner() const { return owner_; }
+  const NetCaller& owner() const { return owner_; }
 
   // The calls of the man pages' section 2. Blocking unless O_NONBLOCK is set.
   virtual Result<void> bind(const SockAddr&) { return Error{EOPNOTSUPP}; }
@@ -87,6 +87,8 @@ class Socket : public File,
   virtual Result<void> connect(const SockAddr&) { return Error{EOPNOTSUPP}; }
   virtual Result<SockAddr> local_name() = 0;
   virtual Result<SockAddr> peer_name() { return Error{EOPNOTSUPP}; }
+  // The peer as accept(2) reports it: known even if the connection has ended meanwhile.
+  virtual Result<SockAddr> accepted_name() { return peer_name(); }
   virtual Result<void> shutdown(int /*how*/) { return Error{EOPNOTSUPP}; }
   virtual Result<size_t> send(SendMsg&) = 0;
   virtual Result<size_t> recv(RecvMsg&) = 0;
@@ -152,7 +154,7 @@ class Socket : public File,
   }
   int family_, type_, protocol_;
   uint64_t ino_;
-  Caller owner_;
+  NetCaller owner_;
 };
 
 // socket(2) without the descriptor. EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EINVAL.

@@ -52,7 +52,7 @@ Result<std::unique_ptr<UnixMessage>> UnixSocket::make_message(SendMsg& m, size_t
   if (m.creds) {
     msg->creds = m.creds;
   } else if (opt.passcred || to.opt.passcred) {
-    const Caller c = net_caller();
+    const NetCaller c = net_caller();
     msg->creds = ScmCreds{c.pid, c.uid, c.gid};
   }
   msg->files = std::move(m.files);

@@ -77,7 +77,7 @@ UnixSocket::~UnixSocket() {
 }
 
 ScmCreds UnixSocket::own_creds() const {
-  const Caller c = net_caller();
+  const NetCaller c = net_caller();
   return {c.pid, c.euid, c.egid};
 }
 

@@ -1,0 +1,50 @@
+// NETLINK_ROUTE sockets (netlink(7), rtnetlink(7)): enough for getifaddrs(3) and ip(8). There is one
+// interface, lo; requests to change something are refused.
+#pragma once
+
+#include <deque>
+
+#include "netstack/socket.h"
+
+struct nlmsghdr;
+
+namespace starry {
+
+class NetlinkSocket final : public Socket {
+ public:
+  NetlinkSocket(int type, int protocol) : Socket(AF_NETLINK, type, protocol) {}
+  ~NetlinkSocket() override;
+
+  Result<void> bind(const SockAddr& a) override;
+  Result<void> connect(const SockAddr& a) override;
+  Result<SockAddr> local_name() override;
+  Result<SockAddr> peer_name() override;
+  Result<size_t> send(SendMsg& m) override;
+  Result<size_t> recv(RecvMsg& m) override;
+  uint32_t poll() override;
+  Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
+  Result<std::vector<uint8_t>> get_option(int level, int name, size_t max) override;
+  uint32_t port_id() const { return port_id_; }
+  uint32_t groups() const { return groups_; }
+
+ private:
+  void autobind();
+  bool claim(uint32_t id);
+  void handle(const nlmsghdr& request, std::span<const uint8_t> payload);
+
+  uint32_t port_id_ = 0, groups_ = 0;
+  uint32_t flag_options_ = 0;  // NETLINK_PKTINFO, NETLINK_EXT_ACK, ... by number
+  std::deque<std::vector<uint8_t>> replies_;
+};
+
+// The answers of rtnetlink (rtnetlink.cc). Each reply is one datagram.
+struct NetlinkReplies {
+  std::deque<std::vector<uint8_t>>& out;
+  uint32_t seq, port_id;
+};
+// False: unknown request.
+bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r);
+// A request about one object. errno, or 0 if it was answered.
+int rtnetlink_get(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r);
+
+}  // namespace starry

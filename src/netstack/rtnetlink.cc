@@ -1,0 +1,211 @@
+// What rtnetlink(7) tells about lo: its link, addresses and local routes.
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include <cstring>
+
+#include "netstack/lwip_port.h"
+#include "netstack/netlink.h"
+#include "netstack/sockopt.h"
+
+namespace starry {
+
+namespace {
+
+constexpr uint32_t LO_INDEX = 1, LO_MTU = 65536;
+constexpr uint32_t FOREVER = 0xffffffff;
+
+// Builds one message: header, fixed part, attributes.
+class Message {
+ public:
+  template <class Fixed>
+  Message(uint16_t type, uint16_t flags, const NetlinkReplies& r, const Fixed& fixed) {
+    nlmsghdr h{};
+    h.nlmsg_type = type;
+    h.nlmsg_flags = flags;
+    h.nlmsg_seq = r.seq;
+    h.nlmsg_pid = r.port_id;
+    append(&h, sizeof h);
+    append(&fixed, sizeof fixed);
+  }
+  Message& attr(uint16_t type, const void* data, size_t n) {
+    rtattr a{};
+    a.rta_len = static_cast<uint16_t>(RTA_LENGTH(n));
+    a.rta_type = type;
+    append(&a, sizeof a);
+    append(data, n);
+    return *this;
+  }
+  template <class T>
+  Message& attr(uint16_t type, const T& v) {
+    return attr(type, &v, sizeof v);
+  }
+  Message& text(uint16_t type, const char* s) { return attr(type, s, std::strlen(s) + 1); }
+
+  void finish(std::vector<uint8_t>* out) {
+    const auto len = static_cast<uint32_t>(bytes_.size());
+    std::memcpy(bytes_.data(), &len, sizeof len);
+    out->insert(out->end(), bytes_.begin(), bytes_.end());
+  }
+
+ private:
+  void append(const void* p, size_t n) {
+    const auto* b = static_cast<const uint8_t*>(p);
+    bytes_.insert(bytes_.end(), b, b + n);
+    bytes_.resize(NLMSG_ALIGN(bytes_.size()));
+  }
+  std::vector<uint8_t> bytes_;
+};
+
+void put_link(const NetlinkReplies& r, uint16_t flags, std::vector<uint8_t>* out) {
+  ifinfomsg info{};
+  info.ifi_type = ARPHRD_LOOPBACK;
+  info.ifi_index = LO_INDEX;
+  info.ifi_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP;
+  Message m(RTM_NEWLINK, flags, r, info);
+  const auto& counters = lwip::lo_counters();
+  rtnl_link_stats64 stats{};
+  stats.rx_packets = stats.tx_packets = counters.packets;
+  stats.rx_bytes = stats.tx_bytes = counters.bytes;
+  rtnl_link_stats stats32{};
+  stats32.rx_packets = stats32.tx_packets = static_cast<uint32_t>(counters.packets);
+  stats32.rx_bytes = stats32.tx_bytes = static_cast<uint32_t>(counters.bytes);
+  const uint8_t no_address[6] = {};
+  m.text(IFLA_IFNAME, "lo")
+      .attr(IFLA_TXQLEN, uint32_t{1000})
+      .attr(IFLA_OPERSTATE, uint8_t{0})
+      .attr(IFLA_LINKMODE, uint8_t{0})
+      .attr(IFLA_MTU, LO_MTU)
+      .attr(IFLA_GROUP, uint32_t{0})
+      .attr(IFLA_PROMISCUITY, uint32_t{0})
+      .attr(IFLA_NUM_TX_QUEUES, uint32_t{1})
+      .attr(IFLA_NUM_RX_QUEUES, uint32_t{1})
+      .attr(IFLA_CARRIER, uint8_t{1})
+      .text(IFLA_QDISC, "noqueue")
+      .attr(IFLA_CARRIER_CHANGES, uint32_t{0})
+      .attr(IFLA_ADDRESS, no_address)
+      .attr(IFLA_BROADCAST, no_address)
+      .attr(IFLA_STATS64, stats)
+      .attr(IFLA_STATS, stats32)
+      .finish(out);
+}
+
+void put_address(const NetlinkReplies& r, int family, std::vector<uint8_t>* out) {
+  const IpAddr a = IpAddr::loopback(family);
+  const bool v4 = family == AF_INET;
+  ifaddrmsg info{};
+  info.ifa_family = static_cast<uint8_t>(family);
+  info.ifa_prefixlen = v4 ? 8 : 128;
+  info.ifa_flags = IFA_F_PERMANENT;
+  info.ifa_scope = RT_SCOPE_HOST;
+  info.ifa_index = LO_INDEX;
+  Message m(RTM_NEWADDR, NLM_F_MULTI, r, info);
+  const void* bytes = v4 ? &a.b[12] : &a.b[0];
+  const size_t n = v4 ? 4 : 16;
+  m.attr(IFA_ADDRESS, bytes, n);
+  if (v4) m.attr(IFA_LOCAL, bytes, n).text(IFA_LABEL, "lo");
+  const ifa_cacheinfo cache{FOREVER, FOREVER, 0, 0};
+  m.attr(IFA_CACHEINFO, cache).attr(IFA_FLAGS, uint32_t{IFA_F_PERMANENT}).finish(out);
+}
+
+struct LocalRoute {
+  int family;
+  uint8_t prefix, type, scope;
+  uint32_t v4;
+};
+// As `ip route show table local` has them.
+constexpr LocalRoute LOCAL_ROUTES[] = {
+    {AF_INET, 8, RTN_LOCAL, RT_SCOPE_HOST, 0x7f000000},
+    {AF_INET, 32, RTN_LOCAL, RT_SCOPE_HOST, 0x7f000001},
+    {AF_INET, 32, RTN_BROADCAST, RT_SCOPE_LINK, 0x7fffffff},
+    {AF_INET6, 128, RTN_LOCAL, RT_SCOPE_UNIVERSE, 0},
+};
+
+void put_route(const NetlinkReplies& r, const LocalRoute& route, std::vector<uint8_t>* out) {
+  rtmsg info{};
+  info.rtm_family = static_cast<uint8_t>(route.family);
+  info.rtm_dst_len = route.prefix;
+  info.rtm_table = RT_TABLE_LOCAL;
+  info.rtm_protocol = RTPROT_KERNEL;
+  info.rtm_scope = route.scope;
+  info.rtm_type = route.type;
+  Message m(RTM_NEWROUTE, NLM_F_MULTI, r, info);
+  m.attr(RTA_TABLE, uint32_t{RT_TABLE_LOCAL});
+  if (route.family == AF_INET) {
+    m.attr(RTA_DST, htonl(route.v4)).attr(RTA_PREFSRC, htonl(INADDR_LOOPBACK));
+  } else {
+    m.attr(RTA_DST, IpAddr::loopback(AF_INET6).b).attr(RTA_PRIORITY, uint32_t{0});
+  }
+  m.attr(RTA_OIF, LO_INDEX).finish(out);
+}
+
+void put_done(NetlinkReplies& r) {
+  std::vector<uint8_t> out;
+  Message(NLMSG_DONE, NLM_F_MULTI, r, int{0}).finish(&out);
+  r.out.push_back(std::move(out));
+}
+
+// The name in IFLA_IFNAME, if there is one.
+std::string wanted_name(std::span<const uint8_t> payload) {
+  size_t at = NLMSG_ALIGN(sizeof(ifinfomsg));
+  while (at + sizeof(rtattr) <= payload.size()) {
+    const auto a = opt_as<rtattr>(payload.subspan(at));
+    if (a.rta_len < sizeof a || a.rta_len > payload.size() - at) break;
+    if (a.rta_type == IFLA_IFNAME) {
+      const std::string s(reinterpret_cast<const char*>(&payload[at]) + RTA_LENGTH(0), a.rta_len - RTA_LENGTH(0));
+      return s.c_str();
+    }
+    at += RTA_ALIGN(a.rta_len);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r) {
+  const int family = payload.empty() ? AF_UNSPEC : payload[0];
+  auto wants = [&](int f) { return family == AF_UNSPEC || family == f; };
+  std::vector<uint8_t> out;
+  switch (request.nlmsg_type) {
+    case RTM_GETLINK:
+      put_link(r, NLM_F_MULTI, &out);
+      break;
+    case RTM_GETADDR:
+      for (int f : {AF_INET, AF_INET6})
+        if (wants(f)) put_address(r, f, &out);
+      break;
+    case RTM_GETROUTE:
+      for (const LocalRoute& route : LOCAL_ROUTES) {
+        const auto filter = opt_as<rtmsg>(payload).rtm_table;
+        if (wants(route.family) && (filter == RT_TABLE_UNSPEC || filter == RT_TABLE_LOCAL)) put_route(r, route, &out);
+      }
+      break;
+    case RTM_GETNEIGH:
+    case RTM_GETRULE:
+    case RTM_GETQDISC:
+      break;  // none
+    default:
+      return false;
+  }
+  if (!out.empty()) r.out.push_back(std::move(out));
+  put_done(r);
+  return true;
+}
+
+int rtnetlink_get(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r) {
+  if (request.nlmsg_type != RTM_GETLINK) return EOPNOTSUPP;
+  if (payload.size() < sizeof(ifinfomsg)) return EINVAL;
+  const int index = opt_as<ifinfomsg>(payload).ifi_index;
+  const std::string name = wanted_name(payload);
+  if (index == 0 && name.empty()) return EINVAL;
+  if ((index != 0 && index != static_cast<int>(LO_INDEX)) || (index == 0 && name != "lo")) return ENODEV;
+  std::vector<uint8_t> out;
+  put_link(r, 0, &out);
+  r.out.push_back(std::move(out));
+  return 0;
+}
+
+}  // namespace starry
