@@ -17,7 +17,7 @@ namespace {
 
 // Flags that matter only while opening; the rest stays visible to F_GETFL. O_NOCTTY goes on to terminals:
 // File drops it.
-constexpr int OPEN_ONLY = O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC | (O_TMPFILE & ~O_DIRECTORY);
+constexpr int OPEN_ONLY = O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC;
 
 int access_of(int flags) {
   static constexpr int MAY[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};

@@ -12,6 +12,9 @@
 
 namespace starry {
 
+// O_LARGEFILE as the kernel has it: set on every open of a 64-bit process, and shown by F_GETFL.
+inline constexpr int KERNEL_O_LARGEFILE = 0100000;
+
 // --- open.cc ---
 struct OpenHow {
   int flags = 0;

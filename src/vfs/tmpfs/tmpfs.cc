@@ -11,6 +11,7 @@
 #include <charconv>
 
 #include "vfs/dentry.h"
+#include "vfs/ops.h"
 #include "vfs/vfs.h"
 
 namespace starry {
@@ -77,7 +78,7 @@ Result<Ref<File>> make_memfd(const std::string& name, unsigned flags, uint32_t u
   inode->attr.nlink = 0;
   if (flags & MFD_ALLOW_SEALING) inode->allow_sealing();
   Path p = vfs_anon_path(inode, "/memfd:" + name + " (deleted)");
-  return inode->open(p, O_RDWR | O_LARGEFILE);
+  return inode->open(p, O_RDWR | KERNEL_O_LARGEFILE);
 }
 
 TmpfsSuper::TmpfsSuper(std::string fs_name, uint64_t limit_bytes)
