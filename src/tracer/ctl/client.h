@@ -1,0 +1,47 @@
+// The asking side of a control connection.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "tracer/control_protocol.h"
+
+namespace starry::ctl {
+
+using control::Message;
+
+class Client {
+ public:
+  // StartError if there is no such instance, or it does not answer.
+  explicit Client(const std::string& instance);
+  int socket() const { return socket_.get(); }
+  void send(const Message& m, std::span<const int> fds = {});
+  void send_data(std::string_view bytes);
+  // The next frame; prints warnings on the way. An {error} ends the program's work: throws Failed.
+  control::Frame receive();
+
+ private:
+  OwnedFd socket_;
+  control::Parser parser_;
+  std::string instance_;
+};
+
+// An answer {error}: what to print and the exit status.
+struct Failed {
+  std::string text;
+  int status;
+};
+
+// True if something listens on the socket of that name; removes a dead one.
+bool alive(const std::string& instance);
+
+int ps();
+int kill(const std::string& instance, const std::string& signal);
+int copy(const std::string& from, const std::string& to);
+struct ExecOptions {
+  std::string instance, user, workdir;
+  std::vector<std::string> env, command;
+};
+int exec(const ExecOptions& options);
+
+}  // namespace starry::ctl
