@@ -120,6 +120,7 @@ class GuestThread final : public HostThread {
   void finish_outs();
   // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.
   Result<int64_t> run_action(chan::Action action);
+  void wait_for_start();
 
   Ref<GuestProcess> process_;
   uint32_t slot_, id_ = chan::MAX_CHANNELS;

@@ -62,6 +62,7 @@ void GuestThread::resume() {
 }
 
 void GuestThread::resume_signal(const ResumeSignal& s) {
+  wait_for_start();
   CHECK(state_ == State::in_kernel || state_ == State::gone);
   if (state_ == State::gone) return;
   finish_outs();
@@ -69,16 +70,21 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
   f = {s.signo, s.altstack_flags, s.handler, s.restorer, s.sp, s.saved_mask, s.altstack_sp, s.altstack_size, {}};
   std::memcpy(f.siginfo, s.siginfo, sizeof f.siginfo);
   state_ = State::in_guest;
+  // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
+  if (s.again) kick();
   reply(ACT_SIGNAL);
 }
 
+// A pristine process or a new carrier may not have rung yet.
+void GuestThread::wait_for_start() {
+  if (state_ != State::starting) return;
+  state_ = State::busy;
+  waiter_ = this_fiber();
+  fiber_park();
+}
+
 Result<int64_t> GuestThread::run_action(Action action) {
-  if (state_ == State::starting) {
-    // A pristine process may not have rung yet.
-    state_ = State::busy;
-    waiter_ = this_fiber();
-    fiber_park();
-  }
+  wait_for_start();
   if (state_ != State::in_kernel) return Error{ESRCH};
   state_ = State::busy;
   waiter_ = this_fiber();
