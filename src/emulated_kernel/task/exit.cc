@@ -152,7 +152,9 @@ void exit_task(Task& t, int status) {
   ThreadGroup& g = *t.group;
   const Ref<ThreadGroup> keep(&g);
   t.exiting = true;
-  t.sig.killed = true;
+  // What still has to be done (closing files, robust futexes) must not be cut short by what ended us.
+  t.sig.killed = false;
+  t.sig.stopped = true;
   if (!g.exiting && first_live_thread(g) == nullptr) {
     // The last thread's status is the process's.
     g.exiting = true;
