@@ -23,6 +23,7 @@ TcpLink::TcpLink(Start client, Start server) : self_(server.end == nullptr) {
     side.port = std::move(start.port);
     side.uid = start.uid;
     side.ino = start.ino;
+    side.family = start.family;
   };
   fill(sides_[CLIENT], client);
   if (!self_) fill(sides_[SERVER], server);

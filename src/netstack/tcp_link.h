@@ -49,6 +49,7 @@ class TcpLink final : public RefCounted {
     std::unique_ptr<PortUser> port;
     uint32_t uid = 0;
     uint64_t ino = 0;
+    int family = AF_INET;
   };
   // Two sides, or one that is connected to itself (`server.end` null).
   TcpLink(Start client, Start server);
@@ -63,6 +64,7 @@ class TcpLink final : public RefCounted {
   PortUser* port(int s) { return sides_[s].port.get(); }
   uint32_t uid(int s) const { return sides_[s].uid; }
   uint64_t ino(int s) const { return sides_[s].end != nullptr ? sides_[s].ino : 0; }
+  int family(int s) const { return sides_[s].family; }
   bool is_self() const { return self_; }
 
   // How many bytes side s may have outstanding: its send buffer and the peer's receive buffer.
@@ -104,6 +106,7 @@ class TcpLink final : public RefCounted {
     std::unique_ptr<PortUser> port;
     uint32_t uid = 0;
     uint64_t ino = 0;
+    int family = AF_INET;
     ByteQueue in;
     size_t held = 0;           // bytes at the end of `in` that the peer keeps back
     size_t send_limit = 0, recv_limit = 0;

@@ -112,7 +112,7 @@ TcpLink::Start TcpSocket::link_start_for(const Endpoint& server) {
   auto user = new_port_user(server.ip);
   ports_.adopt(*user, server.port);
   local_ = server;
-  return {this, server, std::move(user), owner().euid, ino()};
+  return {this, server, std::move(user), owner().euid, ino(), family()};
 }
 
 void TcpSocket::enqueue(Ref<TcpSocket> child) {
@@ -202,7 +202,7 @@ Result<void> TcpSocket::begin_connect(Endpoint to) {
   return {};
 }
 
-TcpLink::Start TcpSocket::link_start() { return {this, local_, std::move(port_), owner().euid, ino()}; }
+TcpLink::Start TcpSocket::link_start() { return {this, local_, std::move(port_), owner().euid, ino(), family()}; }
 
 void TcpSocket::on_connected(Ref<TcpLink> link, int side) {
   link_ = std::move(link);
