@@ -147,7 +147,7 @@ ip_addr_t to_lwip(const IpAddr& a) {
 }
 
 IpAddr from_lwip(const ip_addr_t& a) {
-  if (IP_IS_V4(&a)) return IpAddr::v4(ntohl(ip4_addr_get_u32(ip_2_ip4(&a))));
+  if (IP_IS_V4_VAL(a)) return IpAddr::v4(ntohl(ip4_addr_get_u32(ip_2_ip4(&a))));
   IpAddr out;
   std::memcpy(out.b.data(), ip_2_ip6(&a)->addr, out.b.size());
   return out;

@@ -84,11 +84,14 @@ class [[nodiscard]] Result<void> {
 using SysResult = Result<int64_t>;
 
 // Evaluates to the value, or returns the error from the enclosing function.
-#define TRY(expr)                                     \
-  ({                                                  \
-    auto&& try_result_ = (expr);                      \
-    if (!try_result_.ok()) return try_result_.error(); \
-    std::move(try_result_).value();                   \
+#define TRY(expr) TRY_NAMED_(expr, TRY_JOIN_(try_result_, __COUNTER__))
+#define TRY_JOIN_(a, b) TRY_JOIN2_(a, b)
+#define TRY_JOIN2_(a, b) a##b
+#define TRY_NAMED_(expr, name)            \
+  ({                                      \
+    auto&& name = (expr);                 \
+    if (!name.ok()) return name.error();  \
+    std::move(name).value();              \
   })
 
 }  // namespace starry

@@ -1,5 +1,7 @@
 #include "emulated_kernel/fd/fd_table.h"
 
+#include "emulated_kernel/task/task.h"
+
 #include <algorithm>
 #include <bit>
 
@@ -89,6 +91,12 @@ std::vector<Ref<File>> FdTable::take_all() {
 int FdTable::open_count() const {
   return static_cast<int>(
       std::count_if(slots_.begin(), slots_.end(), [](const Slot& s) { return !!s.file; }));
+}
+
+Result<Ref<File>> get_file(Task& t, int fd) {
+  File* f = t.files->get(fd);
+  if (f == nullptr) return Error{EBADF};
+  return Ref<File>(f);
 }
 
 }  // namespace starry
