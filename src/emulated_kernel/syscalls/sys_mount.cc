@@ -1,0 +1,121 @@
+// mount, umount2, pivot_root.
+#include <sys/mount.h>
+
+#include "emulated_kernel/abi/syscall_handlers.h"
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/syscalls/path_arg.h"
+#include "vfs/fs_context.h"
+#include "vfs/mount.h"
+#include "vfs/permission.h"
+
+namespace starry {
+
+namespace {
+
+// The flags that stay with a mount.
+constexpr unsigned long MOUNT_FLAGS = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME;
+constexpr unsigned long PROPAGATION = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+
+bool is_mount_root(const Path& p) { return p.dentry == p.mount->root; }
+
+Result<void> remount(const Path& p, unsigned long flags) {
+  if (!is_mount_root(p)) return Error{EINVAL};
+  p.mount->flags = (p.mount->flags & ~MOUNT_FLAGS) | (flags & MOUNT_FLAGS);
+  return {};
+}
+
+// MS_BIND: the same tree in a second place; with MS_REC also what is mounted below it.
+Result<void> bind(const Path& from, const Path& to, bool recursive) {
+  auto m = make_ref<Mount>(from.mount->sb, from.dentry, from.mount->source, from.mount->flags);
+  const std::vector<Ref<Mount>> below = from.mount->children;
+  TRY(attach_mount(to, m));
+  if (!recursive) return {};
+  for (const Ref<Mount>& child : below)
+    if (child->mountpoint && child->mountpoint->is_below(*from.dentry))
+      TRY(bind(Path(child, child->root), Path(m, child->mountpoint), true));
+  return {};
+}
+
+// One namespace, no peers: private and slave change nothing, sharing is not there.
+Result<void> set_propagation(const Path& p, unsigned long flags) {
+  if (!is_mount_root(p)) return Error{EINVAL};
+  if (flags & MS_SHARED) {
+    klog(LogLevel::warn, "mount: shared propagation is not implemented");
+    return Error{EINVAL};
+  }
+  return {};
+}
+
+Result<void> mount_new(Task& t, const Path& where, std::string source, UserPtr<const char> type_name,
+                       unsigned long flags, UserPtr<const void> data) {
+  constexpr size_t PAGE = 4096;
+  std::string type = TRY(t.mem().read_cstr(type_name.addr, PAGE, EINVAL)), options;
+  if (data) options = TRY(t.mem().read_cstr(data.addr, PAGE, EINVAL));
+  const FileSystemType* fs = find_filesystem(type);
+  if (fs == nullptr) return Error{ENODEV};
+  Ref<Inode> root = TRY(fs->mount({source, options, flags}));
+  Ref<SuperBlock> sb(&root->sb());
+  TRY(attach_mount(where, make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source),
+                                          flags & MOUNT_FLAGS)));
+  return {};
+}
+
+}  // namespace
+
+SysResult sys_mount(Task& t, UserPtr<const char> source, UserPtr<const char> target,
+                    UserPtr<const char> filesystemtype, unsigned long mountflags, UserPtr<const void> data) {
+  std::string from = "none";
+  if (source) from = TRY(t.mem().read_cstr(source.addr, PATH_LEN_MAX, ENAMETOOLONG));
+  Path where = TRY(path_of(t, AT_FDCWD, target, WALK_FOLLOW));
+  if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (mountflags & MS_REMOUNT) {
+    TRY(remount(where, mountflags));
+  } else if (mountflags & MS_BIND) {
+    Path src = TRY(path_of(t, AT_FDCWD, source, WALK_FOLLOW));
+    TRY(bind(src, where, (mountflags & MS_REC) != 0));
+  } else if (mountflags & PROPAGATION) {
+    TRY(set_propagation(where, mountflags));
+  } else if (mountflags & MS_MOVE) {
+    Path src = TRY(path_of(t, AT_FDCWD, source, WALK_FOLLOW));
+    if (!is_mount_root(src)) return Error{EINVAL};
+    TRY(move_mount(*src.mount, where));
+  } else {
+    TRY(mount_new(t, where, std::move(from), filesystemtype, mountflags, data));
+  }
+  return 0;
+}
+
+SysResult sys_umount2(Task& t, UserPtr<const char> target, int flags) {
+  if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) return Error{EINVAL};
+  unsigned walk = (flags & UMOUNT_NOFOLLOW) ? 0u : static_cast<unsigned>(WALK_FOLLOW);
+  Path p = TRY(path_of(t, AT_FDCWD, target, walk));
+  if (!is_mount_root(p)) return Error{EINVAL};
+  if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (flags & MNT_EXPIRE) return Error{(flags & (MNT_FORCE | MNT_DETACH)) ? EINVAL : EAGAIN};
+  Mount* m = p.mount.get();
+  p = Path();  // our own reference must not make it busy
+  TRY(detach_mount(*m, (flags & MNT_DETACH) != 0));
+  return 0;
+}
+
+SysResult sys_pivot_root(Task& t, UserPtr<const char> new_root, UserPtr<const char> put_old) {
+  if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  Path to = TRY(path_of(t, AT_FDCWD, new_root, WALK_FOLLOW | WALK_DIRECTORY));
+  Path old = TRY(path_of(t, AT_FDCWD, put_old, WALK_FOLLOW | WALK_DIRECTORY));
+  if (to.mount == t.fs->root.mount || old.mount == t.fs->root.mount) return Error{EBUSY};
+  if (!is_mount_root(to) || !is_mount_root(t.fs->root)) return Error{EINVAL};
+  if (old.mount != to.mount || !old.dentry->is_below(*to.dentry)) return Error{EINVAL};
+  const Path before = t.fs->root;
+  TRY(pivot_mounts(to, old));
+  // Whoever had the old root as root or working directory moves along.
+  for_each_group([&](ThreadGroup& g) {
+    for (Task* each : g.threads) {
+      if (!each->fs) continue;
+      for (Path* p : {&each->fs->root, &each->fs->cwd})
+        if (p->mount == before.mount && p->dentry == before.dentry) *p = to;
+    }
+  });
+  return 0;
+}
+
+}  // namespace starry
