@@ -3,6 +3,7 @@
 
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
+#include "vfs/notify.h"
 #include "vfs/ops.h"
 #include "vfs/permission.h"
 
@@ -26,6 +27,7 @@ Result<Path> free_name(const Caller& c, const Path& start, std::string_view path
 
 Result<Path> create(const Path& dir, const Path& p, const NewInode& n) {
   p.dentry->instantiate(TRY(dir.dentry->inode()->create(p.dentry->name(), n)));
+  notify_created(*dir.dentry, *p.dentry);
   return p;
 }
 
@@ -85,6 +87,7 @@ Result<void> link_at(const Caller& c, const Path& old, const Path& start, std::s
   if (old.dentry->deleted()) return Error{ENOENT};
   TRY(dir.dentry->inode()->link(p.dentry->name(), *old.dentry->inode()));
   p.dentry->instantiate(Ref<Inode>(old.dentry->inode()));
+  notify_linked(*dir.dentry, *p.dentry, *old.dentry->inode());
   return {};
 }
 

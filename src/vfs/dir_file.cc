@@ -9,15 +9,21 @@
 #include "emulated_kernel/fd/locks.h"
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
+#include "vfs/notify.h"
 
 namespace starry {
 
 DirFile::DirFile(const Path& where, int flags) : File(flags) {
   path = std::make_shared<const Path>(where);
   ++inode().opens;
+  notify_file(*where.dentry, IN_OPEN);
 }
 
-DirFile::~DirFile() { --inode().opens; }
+DirFile::~DirFile() {
+  --inode().opens;
+  notify_file(*path->dentry, IN_CLOSE_NOWRITE);
+  notify_last_close(inode());
+}
 
 Inode& DirFile::inode() const { return *path->dentry->inode(); }
 
@@ -59,8 +65,9 @@ Result<void> DirFile::read_dir(DirSink& sink) {
   }
   while (static_cast<uint64_t>(pos) < entries_.size() + 2) {
     const DirEntry& e = entries_[static_cast<size_t>(pos) - 2];
-    if (!emit(e.name, e.ino, e.type)) return {};
+    if (!emit(e.name, e.ino, e.type)) break;
   }
+  notify_file(*path->dentry, IN_ACCESS);
   return {};
 }
 

@@ -150,6 +150,7 @@ class Inode : public RefCounted {
   // State that other subsystems hang on an inode; they own the meaning.
   Ref<RefCounted> pipe_state;            // FIFO: fd/pipe
   Ref<FileLocks> locks;                  // flock(2), fcntl(2) locks: fd/locks.h
+  Ref<RefCounted> watches;               // inotify(7): fd/inotify.h, told through vfs/notify.h
   UnixBinding* unix_binding = nullptr;   // S_IFSOCK: who is bound there (weak)
   int opens = 0;                         // open files of this inode
 

@@ -8,6 +8,7 @@
 #include "vfs/dentry.h"
 #include "vfs/dir_file.h"
 #include "vfs/mount.h"
+#include "vfs/notify.h"
 #include "vfs/ops.h"
 #include "vfs/permission.h"
 
@@ -71,13 +72,16 @@ Result<void> create_last(const Caller& c, const Path& dir, Dentry& d, uint32_t m
   TRY(may_create(dir, c.cred));
   NewInode n = TRY(new_inode(*dir.dentry->inode(), c.cred, S_IFREG | (mode & 07777), c.fs.umask));
   d.instantiate(TRY(dir.dentry->inode()->create(d.name(), n)));
+  notify_created(*dir.dentry, d);
   return {};
 }
 
 Result<void> truncate_for_open(const Path& p) {
   SetAttr a;
   a.valid = SetAttr::SIZE;
-  return p.dentry->inode()->setattr(a);
+  TRY(p.dentry->inode()->setattr(a));
+  notify_file(*p.dentry, IN_MODIFY);
+  return {};
 }
 
 Result<void> check_flags(OpenHow& how) {

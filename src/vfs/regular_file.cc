@@ -11,6 +11,7 @@
 
 #include "emulated_kernel/task/task.h"
 #include "vfs/dentry.h"
+#include "vfs/notify.h"
 #include "vfs/vfs.h"
 
 namespace starry {
@@ -72,11 +73,14 @@ Result<void> DataInode::fallocate(int mode, int64_t offset, int64_t len) {
 RegularFile::RegularFile(const Path& where, int flags, Ref<HostData> data) : File(flags), data_(std::move(data)) {
   path = std::make_shared<const Path>(where);
   ++inode().opens;
+  notify_file(*where.dentry, IN_OPEN);
 }
 
 RegularFile::~RegularFile() {
   --inode().opens;
   data_ = nullptr;  // before the inode may go
+  notify_file(*path->dentry, writable() ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+  notify_last_close(inode());
 }
 
 DataInode& RegularFile::inode() const { return static_cast<DataInode&>(*path->dentry->inode()); }
@@ -88,6 +92,18 @@ Result<HostData*> RegularFile::data(bool write) {
 }
 
 Result<size_t> RegularFile::read(IoVec& to, int64_t* at, int) {
+  const size_t n = TRY(do_read(to, at));
+  if (n != 0) notify_file(*path->dentry, IN_ACCESS);
+  return n;
+}
+
+Result<size_t> RegularFile::write(IoVec& from, int64_t* at, int flags) {
+  const size_t n = TRY(do_write(from, at, flags));
+  if (n != 0) notify_file(*path->dentry, IN_MODIFY);
+  return n;
+}
+
+Result<size_t> RegularFile::do_read(IoVec& to, int64_t* at) {
   if (!readable()) return Error{EBADF};
   int64_t& offset = at != nullptr ? *at : pos;
   HostData* d = TRY(data(false));
@@ -135,7 +151,7 @@ Result<size_t> RegularFile::put(HostData& d, const void* buf, size_t n, uint64_t
   return done;
 }
 
-Result<size_t> RegularFile::write(IoVec& from, int64_t* at, int flags) {
+Result<size_t> RegularFile::do_write(IoVec& from, int64_t* at, int flags) {
   if (!writable()) return Error{EBADF};
   if (from.empty()) return size_t{0};
   int64_t& offset = at != nullptr ? *at : pos;
@@ -236,7 +252,9 @@ Result<void> RegularFile::truncate(int64_t size) {
   SetAttr a;
   a.valid = SetAttr::SIZE;
   a.size = static_cast<uint64_t>(size);
-  return inode().setattr(a);
+  TRY(inode().setattr(a));
+  notify_file(*path->dentry, IN_MODIFY);
+  return {};
 }
 
 Result<void> RegularFile::fsync(bool data_only) {
@@ -245,7 +263,9 @@ Result<void> RegularFile::fsync(bool data_only) {
 }
 
 Result<void> RegularFile::fallocate(int mode, int64_t off, int64_t len) {
-  return inode().fallocate(mode, off, len);
+  TRY(inode().fallocate(mode, off, len));
+  notify_file(*path->dentry, IN_MODIFY);
+  return {};
 }
 
 Result<void> RegularFile::add_seals(int seals) {
@@ -265,6 +285,10 @@ Result<uint64_t> RegularFile::copy(RegularFile& from, uint64_t from_off, Regular
   len = TRY(to.inode().may_write(to_off, std::min(len, st.size - from_off)));
   uint64_t done = TRY(host_files().copy(in->fd(), from_off, out->fd(), to_off, len));
   to.inode().wrote(to_off + done);
+  if (done != 0) {
+    notify_file(*from.path->dentry, IN_ACCESS);
+    notify_file(*to.path->dentry, IN_MODIFY);
+  }
   return done;
 }
 

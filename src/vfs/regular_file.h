@@ -81,6 +81,8 @@ class RegularFile final : public File {
 
  private:
   DataInode& inode() const;
+  Result<size_t> do_read(IoVec& to, int64_t* at);
+  Result<size_t> do_write(IoVec& from, int64_t* at, int flags);
   Result<HostData*> data(bool write);  // the inode's current data, kept open by this file
   Result<size_t> put(HostData& d, const void* buf, size_t n, uint64_t* offset, bool append);
 

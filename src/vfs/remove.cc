@@ -5,6 +5,7 @@
 
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
+#include "vfs/notify.h"
 #include "vfs/ops.h"
 #include "vfs/permission.h"
 
@@ -30,6 +31,7 @@ Result<void> unlink_at(const Caller& c, const Path& start, std::string_view path
   if (d->mounts > 0) return Error{EBUSY};
   TRY(dir.dentry->inode()->unlink(d->name(), *d->inode()));
   d->remove();
+  notify_removed(*dir.dentry, *d);
   return {};
 }
 
@@ -48,6 +50,7 @@ Result<void> rmdir_at(const Caller& c, const Path& start, std::string_view path)
   if (d->mounts > 0) return Error{EBUSY};
   TRY(dir.dentry->inode()->rmdir(d->name(), *d->inode()));
   d->remove();
+  notify_removed(*dir.dentry, *d);
   return {};
 }
 
@@ -93,10 +96,13 @@ Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view 
 
   TRY(old_dir.dentry->inode()->rename(old_d->name(), *old_d->inode(), *new_dir.dentry->inode(),
                                       new_d->name(), new_d->inode(), exchange ? RENAME_EXCHANGE : 0));
+  const std::string old_name = old_d->name(), new_name = new_d->name();
   if (exchange)
     Dentry::exchange(*old_d, *new_d);
   else
-    old_d->move(*new_dir.dentry, std::string(new_d->name()));
+    old_d->move(*new_dir.dentry, new_name);
+  notify_renamed(*old_dir.dentry, old_name, *old_d, exchange || new_d->negative() ? nullptr : new_d.get());
+  if (exchange) notify_renamed(*new_dir.dentry, new_name, *new_d, nullptr);
   return {};
 }
 

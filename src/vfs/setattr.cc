@@ -5,6 +5,7 @@
 #include "emulated_kernel/platform.h"
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
+#include "vfs/notify.h"
 #include "vfs/ops.h"
 #include "vfs/permission.h"
 
@@ -37,7 +38,9 @@ Result<void> change_mode(const Caller& c, const Path& p, uint32_t mode) {
   a.valid = SetAttr::MODE;
   a.mode = mode & 07777;
   if (!c.cred.in_group(st.gid) && !c.cred.capable(CAP_NR_FSETID)) a.mode &= ~static_cast<uint32_t>(S_ISGID);
-  return inode.setattr(a);
+  TRY(inode.setattr(a));
+  notify_file(*p.dentry, IN_ATTRIB);
+  return {};
 }
 
 Result<void> change_owner(const Caller& c, const Path& p, uint32_t uid, uint32_t gid) {
@@ -60,7 +63,10 @@ Result<void> change_owner(const Caller& c, const Path& p, uint32_t uid, uint32_t
     a.valid |= SetAttr::MODE;
     a.mode = without_privileged_bits(st, c.cred) & 07777;
   }
-  return a.valid != 0 ? inode.setattr(a) : Result<void>();
+  if (a.valid == 0) return {};
+  TRY(inode.setattr(a));
+  notify_file(*p.dentry, IN_ATTRIB);
+  return {};
 }
 
 Result<void> change_times(const Caller& c, const Path& p, const timespec* times) {
@@ -91,7 +97,11 @@ Result<void> change_times(const Caller& c, const Path& p, const timespec* times)
   }
   a.atime = t[0];
   a.mtime = t[1];
-  return inode.setattr(a);
+  TRY(inode.setattr(a));
+  // One time alone looks like what sets it (fsnotify_change).
+  const bool both = a.valid == (SetAttr::ATIME | SetAttr::MTIME);
+  notify_file(*p.dentry, both ? IN_ATTRIB : a.valid == SetAttr::ATIME ? IN_ACCESS : IN_MODIFY);
+  return {};
 }
 
 Result<void> truncate_path(const Caller& c, const Path& p, int64_t size) {
@@ -103,7 +113,9 @@ Result<void> truncate_path(const Caller& c, const Path& p, int64_t size) {
   SetAttr a;
   a.valid = SetAttr::SIZE;
   a.size = static_cast<uint64_t>(size);
-  return inode.setattr(a);
+  TRY(inode.setattr(a));
+  notify_file(*p.dentry, IN_MODIFY);
+  return {};
 }
 
 Result<void> drop_privileged_bits(const Cred& cred, Inode& inode) {

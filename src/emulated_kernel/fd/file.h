@@ -71,7 +71,6 @@ struct MapBacking {
 };
 
 class DirSink;  // receives directory entries, see fd/dir_sink.h
-class InodeWatches;  // fd/inotify.h
 struct Path;  // vfs/path.h
 class Task;
 
@@ -101,8 +100,6 @@ class File : public RefCounted {
   virtual Result<void> flush(Task& /*t*/) { return {}; }
   // Where the inode keeps its advisory locks (fd/locks.h fills the slot on first use).
   virtual Ref<FileLocks>& lock_slot() { return attached.private_lock_slot; }
-  // The inode's inotify watches, made if `create`; nullptr: none, or files that cannot be watched.
-  virtual InodeWatches* inode_watches(bool /*create*/) { return nullptr; }
   // F_GET_SEALS and F_ADD_SEALS (memfd_create(2)).
   virtual Result<int> seals() { return Error{EINVAL}; }
   virtual Result<void> add_seals(int /*seals*/) { return Error{EINVAL}; }
