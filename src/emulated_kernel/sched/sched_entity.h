@@ -37,6 +37,7 @@ struct SchedEntity : public RtHook, public FairHook {
   // Of futex/pi.cc: what this task waits for, and the locks it holds that others wait for.
   PiWaiter* pi_blocked_on = nullptr;
   PiState* pi_held = nullptr;
+  bool futex_gone = false;  // its exit has handed on all PI locks
   // Of sched/rseq.cc: the CPU that the guest's rseq area shows; -1 = none written yet.
   int rseq_cpu = -1;
   bool rseq_fence = false;  // membarrier(2) waits for it to pass rseq_handle_return
