@@ -62,7 +62,7 @@ enum class Support : uint8_t { NI, PARTIAL, FULL };
 // How the result is shown; the last group is a number with a decoded note, as `0x3 (flags O_RDWR)`.
 enum class RetKind : uint8_t {
   DEC, HEX, FD, PTR, VOID, OCT,
-  SIGRETURN, SIGNO, IOCTL, FCNTL, PRCTL, PERSONALITY, SCHED_POLICY, TIMEX, TIME, IOPRIO, MEMBARRIER,
+  SIGRETURN, SIGNO, IOCTL, FCNTL, PRCTL, PERSONALITY, SCHED_POLICY, TIMEX, TIME, IOPRIO, MEMBARRIER, RESTART,
 };
 
 struct SyscallSpec {
