@@ -9,6 +9,7 @@
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
 
@@ -95,6 +96,7 @@ void handle_signals(Task& t, int restart) {
     }
     SigInfo info;
     if (dequeue_signal(t, ~t.sig.blocked, &info)) {
+      trace_signal(t, info);
       KSigAction& slot = action_of(*t.group, info.signo);
       if (slot.handler == HANDLER_IGNORE) continue;
       if (slot.handler == HANDLER_DEFAULT) {

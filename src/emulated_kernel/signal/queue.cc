@@ -7,6 +7,7 @@
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
 
@@ -40,6 +41,8 @@ bool prepare(Task& t, int signo) {
     discard_pending(g, SIG_STOP_SET);
     end_group_stop(g);
   }
+  // A traced process gets even what it ignores, as under strace: the log shows it, calls restart.
+  if (trace_on()) return true;
   // A blocked signal is kept even if ignored now: the action may change before it is unblocked.
   return (t.sig.blocked & sigbit(signo)) != 0 || !action_ignores(g, signo);
 }

@@ -5,6 +5,7 @@
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/system_info.h"
+#include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
 
@@ -55,6 +56,7 @@ void check_stop_complete(ThreadGroup& g) {
 void wait_while_stopped(Task& t) {
   ThreadGroup& g = *t.group;
   t.sig.stopped = true;
+  trace_stopped(t, g.stop_signal);
   check_stop_complete(g);
   while (g.stopping && !t.sig.killed) t.block();
   t.sig.stopped = false;

@@ -18,6 +18,7 @@
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/process_group.h"
+#include "emulated_kernel/trace/tracer.h"
 #include "emulated_kernel/tty/job_control.h"
 #include "vfs/fs_context.h"
 
@@ -163,6 +164,8 @@ void exit_task(Task& t, int status) {
   // Signals that had chosen this thread must find another one.
   set_blocked(t, ~SigSet{0});
 
+  // A leader that an exec in another thread ends is reported as superseded, see become_leader.
+  if (g.execing == nullptr || &t != g.leader()) trace_task_exit(t, status);
   if (t.mm) leave_mm(t);
   leave_files(t);
   t.fs.reset();

@@ -5,6 +5,7 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
 
@@ -85,6 +86,7 @@ void become_leader(Task& t) {
   ThreadGroup& g = *t.group;
   Task* old = g.leader();
   CHECK(old != &t && old->exited);
+  trace_superseded(*old, t.tid);
   unregister_task(*old);
   auto node = table().tasks.extract(t.tid);
   node.key() = t.tid = g.tgid;

@@ -1,5 +1,9 @@
 // Processes that come from outside: the first one, and those of `starryctl exec`.
+#include <elf.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
+
+#include <cstring>
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/fibers.h"
@@ -9,6 +13,7 @@
 #include "emulated_kernel/task/exit.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/trace/tracer.h"
 #include "emulated_kernel/tty/job_control.h"
 #include "emulated_kernel/tty/terminal.h"
 #include "vfs/fs_context.h"
@@ -93,11 +98,33 @@ Result<void> start(Task& t, SpawnRequest& req) {
   return {};
 }
 
+// A log begins with the execve of the program, as strace's does: the call is made up from what the new
+// program finds on its stack.
+void trace_first_exec(Task& t) {
+  if (!trace_on()) return;
+  const uint64_t argc_at = t.regs().rsp;
+  auto argc = t.mem().get(UserPtr<uint64_t>{argc_at});
+  uint64_t execfn = 0;
+  for (size_t at = 0; at + 16 <= t.mm->auxv.size(); at += 16) {
+    uint64_t entry[2];
+    std::memcpy(entry, t.mm->auxv.data() + at, sizeof entry);
+    if (entry[0] == AT_EXECFN) execfn = entry[1];
+  }
+  if (!argc) return;
+  t.call.nr = SYS_execve;
+  t.call.args[0] = execfn;
+  t.call.args[1] = argc_at + sizeof(uint64_t);
+  t.call.args[2] = t.call.args[1] + (*argc + 1) * sizeof(uint64_t);
+  trace_enter(t);
+  trace_exit(t, SysResult(0));
+}
+
 Result<pid_t> spawn(SpawnRequest& req) {
   Ref<FsContext> fs = TRY(vfs_initial_context(req.cwd));
   const Ref<Task> t = new_process(req, std::move(fs));
   kthread_serve(t.get());
   Result<void> started = start(*t, req);
+  if (started) trace_first_exec(*t);
   kthread_serve(nullptr);
   if (!started) {
     discard(*t, req.tty);
