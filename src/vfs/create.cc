@@ -87,7 +87,7 @@ Result<void> link_at(const Caller& c, const Path& old, const Path& start, std::s
   if (old.dentry->deleted()) return Error{ENOENT};
   TRY(dir.dentry->inode()->link(p.dentry->name(), *old.dentry->inode()));
   p.dentry->instantiate(Ref<Inode>(old.dentry->inode()));
-  notify_linked(*dir.dentry, *p.dentry, *old.dentry->inode());
+  notify_linked(*dir.dentry, *p.dentry);
   return {};
 }
 

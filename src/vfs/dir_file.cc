@@ -22,7 +22,7 @@ DirFile::DirFile(const Path& where, int flags) : File(flags) {
 DirFile::~DirFile() {
   --inode().opens;
   notify_file(*path->dentry, IN_CLOSE_NOWRITE);
-  notify_last_close(inode());
+  notify_last_close(*path->dentry);
 }
 
 Inode& DirFile::inode() const { return *path->dentry->inode(); }

@@ -79,9 +79,7 @@ Result<void> create_last(const Caller& c, const Path& dir, Dentry& d, uint32_t m
 Result<void> truncate_for_open(const Path& p) {
   SetAttr a;
   a.valid = SetAttr::SIZE;
-  TRY(p.dentry->inode()->setattr(a));
-  notify_file(*p.dentry, IN_MODIFY);
-  return {};
+  return p.dentry->inode()->setattr(a);
 }
 
 Result<void> check_flags(OpenHow& how) {
@@ -104,8 +102,11 @@ Result<Ref<File>> open_path(const Caller& c, const Path& where, int flags) {
   if (flags & O_PATH) return Ref<File>(make_ref<PathFile>(where, flags & ~OPEN_ONLY));
   if ((flags & O_DIRECTORY) && !where.dentry->inode()->is_dir()) return Error{ENOTDIR};
   TRY(may_open(c, where, flags));
-  if ((flags & O_TRUNC) && where.dentry->inode()->is_regular()) TRY(truncate_for_open(where));
-  return finish_open(where, flags);
+  const bool truncate = (flags & O_TRUNC) && where.dentry->inode()->is_regular();
+  if (truncate) TRY(truncate_for_open(where));
+  Ref<File> f = TRY(finish_open(where, flags));
+  if (truncate) notify_file(*where.dentry, IN_MODIFY);
+  return f;
 }
 
 Result<Ref<File>> open_at(const Caller& c, const Path& start, std::string_view path, OpenHow how) {

@@ -80,7 +80,7 @@ RegularFile::~RegularFile() {
   --inode().opens;
   data_ = nullptr;  // before the inode may go
   notify_file(*path->dentry, writable() ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
-  notify_last_close(inode());
+  notify_last_close(*path->dentry);
 }
 
 DataInode& RegularFile::inode() const { return static_cast<DataInode&>(*path->dentry->inode()); }
