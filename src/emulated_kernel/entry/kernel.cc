@@ -67,7 +67,8 @@ void return_to_user(Task& t, const SysResult* result) {
       preempted = true;
     }
   }
-  if (t.rseq != 0 && (preempted || result == nullptr)) rseq_handle_return(t, true);
+  // After a sleep it may be on another CPU: then only the number changes, system calls are in no section.
+  if (t.rseq != 0) rseq_handle_return(t, preempted || result == nullptr);
   exit_to_user(t, result);
 }
 

@@ -19,6 +19,7 @@
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/script.h"
+#include "emulated_kernel/time/posix_timers.h"
 #include "vfs/mount.h"
 #include "vfs/vfs.h"
 
@@ -237,6 +238,7 @@ void reset_attributes(Task& t, Ref<const Cred> cred, bool secure) {
   t.robust_list = 0;
   t.robust_list_len = 0;
   rseq_exec(t);
+  posix_timers_exec(g);
   t.restart_block = nullptr;
   g.dumpable = !secure;
   g.did_exec = true;
