@@ -73,10 +73,11 @@ Ref<PseudoDir> net_dir() {
 
 }  // namespace proc
 
+Ref<Inode> procfs_root() { return proc_root(); }
+
 void init_procfs() {
-  register_filesystem({.name = "proc", .mount = [](const MountArgs&) -> Result<Ref<Inode>> {
-                         return Ref<Inode>(proc_root());
-                       }});
+  register_filesystem(
+      {.name = "proc", .mount = [](const MountArgs&) -> Result<Ref<Inode>> { return procfs_root(); }});
   load_average_start();
 }
 

@@ -8,11 +8,15 @@
 #include <string_view>
 
 #include "emulated_kernel/base/result.h"
+#include "vfs/inode.h"
 
 namespace starry {
 
 // Registers the file system type "proc" and starts the load averages. Once, at boot.
 void init_procfs();
+
+// The root directory: what mounting gives.
+Ref<Inode> procfs_root();
 
 using ProcShow = std::function<std::string()>;
 using ProcStore = std::function<Result<void>(std::string_view)>;

@@ -98,10 +98,11 @@ const Ref<PseudoDir>& sys_root() {
 
 }  // namespace
 
+Ref<Inode> sysfs_root() { return sys_root(); }
+
 void init_sysfs() {
-  register_filesystem({.name = "sysfs", .mount = [](const MountArgs&) -> Result<Ref<Inode>> {
-                         return Ref<Inode>(sys_root());
-                       }});
+  register_filesystem(
+      {.name = "sysfs", .mount = [](const MountArgs&) -> Result<Ref<Inode>> { return sysfs_root(); }});
 }
 
 void sys_register(std::string_view path, uint32_t perm, std::function<std::string()> show) {
