@@ -92,6 +92,7 @@ void handle_signals(Task& t, int restart) {
     }
     if (t.group->stopping) {
       wait_while_stopped(t);
+      if (t.rseq != 0) rseq_handle_return(t, true);  // it may come back on another CPU
       continue;
     }
     SigInfo info;
