@@ -1,15 +1,10 @@
 // VERASE, VWERASE, VKILL: taking back what was typed, on the screen too (n_tty.c: eraser()).
+#include "emulated_kernel/tty/latin1.h"
 #include "emulated_kernel/tty/line_discipline.h"
 
 namespace starry {
 namespace {
 
-// isalnum() of the kernel's table, which is Latin-1.
-bool word_char(uint8_t c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         (c >= 0xc0 && c != 0xd7 && c != 0xf7);
-}
-bool control(uint8_t c) { return c < 0x20 || c == 0x7f; }
 uint8_t char_of(uint16_t cell) { return static_cast<uint8_t>(cell); }
 
 }  // namespace
@@ -36,7 +31,7 @@ void LineDiscipline::erase(uint8_t c) {
     const uint8_t last = char_of(queue_[head]);
     if (continuation(last)) break;  // the rest of a multi-byte character
     if (word) {
-      if (word_char(last))
+      if (latin1::is_alnum(last) || last == '_')
         in_word = true;
       else if (in_word)
         break;
@@ -55,8 +50,8 @@ void LineDiscipline::erase(uint8_t c) {
         echo_char(c);
       else if (last == '\t')
         echo_erase_tab();
-      else if (!control(last) || termios_.local(ECHOCTL))
-        echo_bytes(control(last) ? "\b \b\b \b" : "\b \b");
+      else if (!latin1::is_control(last) || termios_.local(ECHOCTL))
+        echo_bytes(latin1::is_control(last) ? "\b \b\b \b" : "\b \b");
     }
     if (one) break;
   }
@@ -71,13 +66,16 @@ void LineDiscipline::echo_erase_tab() {
     const uint8_t c = char_of(queue_[--i]);
     if (c == '\t')
       after_tab = true;
-    else if (control(c))
+    else if (latin1::is_control(c))
       width += termios_.local(ECHOCTL) ? 2 : 0;
     else if (!continuation(c))
       ++width;
   }
   if (!after_tab) width += canon_column_;
-  for (unsigned n = 8 - (width & 7); n > 0; --n) echo_raw('\b');
+  for (unsigned n = 8 - (width & 7); n > 0; --n) {
+    echo_raw('\b');
+    if (!termios_.opost() && column_ > 0) --column_;  // with OPOST, output counts itself
+  }
 }
 
 }  // namespace starry

@@ -102,6 +102,7 @@ class LineDiscipline {
 
   std::string output_, held_;  // held_: echo while output is stopped
   unsigned column_ = 0, canon_column_ = 0;
+  unsigned shown_column_ = 0;  // without the echo that the device has not been given yet
   bool stopped_ = false, stopped_by_ioctl_ = false;
   bool newline_by_device_ = false;
 };

@@ -1,14 +1,12 @@
 // Output side of the line discipline: OPOST, echo, flow control.
-#include <cctype>
-
+#include "emulated_kernel/tty/latin1.h"
 #include "emulated_kernel/tty/line_discipline.h"
 
 namespace starry {
 namespace {
 
-constexpr size_t ECHO_RESERVE = 4096;  // echo may go this far beyond the limit, then it is lost
-
-bool control(uint8_t c) { return c < 0x20 || c == 0x7f; }
+constexpr size_t ECHO_RESERVE = 4096;    // echo may go this far beyond the limit, then it is lost
+constexpr uint8_t ECHO_OP_START = 0xff;  // has a path of its own through n_tty's echo buffer
 
 }  // namespace
 
@@ -57,8 +55,8 @@ bool LineDiscipline::put(uint8_t c, std::string& to, bool may_drop) {
       if (column_ > 0) --column_;
       break;
     default:
-      if (control(c)) break;
-      if ((termios_.oflag & OLCUC) != 0) c = static_cast<uint8_t>(toupper(c));
+      if (latin1::is_control(c)) break;
+      if ((termios_.oflag & OLCUC) != 0) c = latin1::to_upper(c);
       if (!continuation(c)) ++column_;
   }
   to.push_back(static_cast<char>(c));
@@ -90,6 +88,7 @@ void LineDiscipline::set_stopped(bool stopped, bool by_ioctl) {
   if (by_ioctl) stopped_by_ioctl_ = stopped;
   if (stopped_ == stopped) return;
   stopped_ = stopped;
+  shown_column_ = column_;
   client_.flow_changed(stopped);
   if (stopped) return;
   output_ += held_;
@@ -97,14 +96,22 @@ void LineDiscipline::set_stopped(bool stopped, bool by_ioctl) {
   client_.output_ready();
 }
 
-void LineDiscipline::echo_raw(uint8_t c) { put(c, stopped_ ? held_ : output_, true); }
+void LineDiscipline::echo_raw(uint8_t c) {
+  std::string& to = stopped_ ? held_ : output_;
+  if (c != ECHO_OP_START) {
+    put(c, to, true);
+  } else if (to.size() < OUTPUT_LIMIT + ECHO_RESERVE) {
+    to.push_back(static_cast<char>(c));
+    ++column_;
+  }
+}
 
 void LineDiscipline::echo_bytes(std::string_view s) {
   for (char c : s) echo_raw(static_cast<uint8_t>(c));
 }
 
 void LineDiscipline::echo_char(uint8_t c) {
-  if (!termios_.local(ECHOCTL) || !control(c) || c == '\t') {
+  if (!termios_.local(ECHOCTL) || !latin1::is_control(c) || c == '\t') {
     echo_raw(c);
     return;
   }

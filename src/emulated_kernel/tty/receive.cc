@@ -1,7 +1,7 @@
 // Input side of the line discipline: from the device to the queue that programs read.
-#include <cctype>
 #include <csignal>
 
+#include "emulated_kernel/tty/latin1.h"
 #include "emulated_kernel/tty/line_discipline.h"
 
 namespace starry {
@@ -28,6 +28,7 @@ void LineDiscipline::set_termios(const Termios& t) {
 bool LineDiscipline::overflowing() const { return termios_.icanon() && canon_ == 0; }
 
 size_t LineDiscipline::receive(std::string_view bytes) {
+  if (!stopped_) shown_column_ = column_;
   size_t n = 0;
   for (; n < bytes.size(); ++n) {
     if (queue_.size() >= INPUT_LIMIT - 1 && !overflowing()) break;
@@ -40,7 +41,7 @@ size_t LineDiscipline::receive(std::string_view bytes) {
 
 void LineDiscipline::receive_char(uint8_t c) {
   if ((termios_.iflag & ISTRIP) != 0) c &= 0x7f;
-  if ((termios_.iflag & IUCLC) != 0 && termios_.iexten()) c = static_cast<uint8_t>(tolower(c));
+  if ((termios_.iflag & IUCLC) != 0 && termios_.iexten()) c = latin1::to_lower(c);
   if (termios_.extproc()) {
     store(c);
   } else if (literal_next_) {
@@ -100,6 +101,7 @@ bool LineDiscipline::signal_char(uint8_t c) {
   if (!termios_.local(NOFLSH)) {
     flush_input();
     flush_output();
+    column_ = shown_column_;  // echo that was dropped has not moved the cursor
   }
   if (termios_.ixon()) set_stopped(false, false);
   if (termios_.echo()) echo_char(c);
