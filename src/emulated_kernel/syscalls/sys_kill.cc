@@ -13,8 +13,10 @@ namespace {
 
 bool bad_signal(int sig) { return sig < 0 || sig > SIG_COUNT; }
 
-// Permission and existence; signal 0 does no more than that.
+// Checks the number and the permission, in this order and only once there is a target; signal 0 does no
+// more than that.
 Result<void> kill_process(Task& t, ThreadGroup& g, int sig, const SigInfo& info) {
+  if (bad_signal(sig)) return Error{EINVAL};
   if (!may_signal(t, g, sig)) return Error{EPERM};
   if (sig == 0) return {};
   return send_signal(g, info);
@@ -69,17 +71,14 @@ Result<SigInfo> read_queue_info(Task& t, int sig, UserPtr<const SigInfo> p) {
 
 SysResult sys_kill(Task& t, int pid, int sig) {
   if (pid == INT_MIN) return Error{ESRCH};
-  // Linux looks for the target first, then at the number.
   if (pid > 0) {
     ThreadGroup* g = nullptr;
     if (pid == init_group().tgid) g = &init_group();
     if (Task* found = find_task(pid); found != nullptr) g = found->group.get();
     if (g == nullptr) return Error{ESRCH};
-    if (bad_signal(sig)) return Error{EINVAL};
     TRY(kill_process(t, *g, sig, siginfo_user(sig, t)));
     return 0;
   }
-  if (bad_signal(sig)) return Error{EINVAL};
   if (pid == -1) return kill_many(t, sig, [&](const ThreadGroup& g) { return &g != t.group.get(); });
   const pid_t pgid = pid == 0 ? t.group->pgid : -pid;
   return kill_many(t, sig, [&](const ThreadGroup& g) { return g.pgid == pgid; });
@@ -100,7 +99,6 @@ SysResult sys_rt_sigqueueinfo(Task& t, int tgid, int sig, UserPtr<const SigInfo>
   if (!may_claim(t, tgid, info)) return Error{EPERM};
   Task* target = find_task(tgid);
   if (target == nullptr) return Error{ESRCH};
-  if (bad_signal(sig)) return Error{EINVAL};
   TRY(kill_process(t, *target->group, sig, info));
   return 0;
 }
