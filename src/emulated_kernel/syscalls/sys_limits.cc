@@ -9,6 +9,7 @@
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/cpu_limit.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -25,6 +26,7 @@ Result<void> change_limit(Task& t, ThreadGroup& g, unsigned resource, const Rlim
   Rlimits::Limit& limit = g.rlimits.limits[resource];
   if (next.max > limit.max && !t.cred->capable(CAP_SYS_RESOURCE)) return Error{EPERM};
   limit = next;
+  if (resource == RLIMIT_CPU) watch_cpu_limit(g);
   return {};
 }
 

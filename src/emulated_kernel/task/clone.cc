@@ -13,6 +13,7 @@
 #include "emulated_kernel/signal/altstack.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/cpu_limit.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "vfs/fs_context.h"
 
@@ -91,6 +92,7 @@ Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, uint64_t flags, int e
   g->cmdline_at_exec = from.cmdline_at_exec;
   g->personality = from.personality;
   g->oom_score_adj = from.oom_score_adj;
+  watch_cpu_limit(*g);
   return g;
 }
 

@@ -31,6 +31,7 @@ class Mm;         // mm/mm.h: memory map of one address space
 class Task;
 class ThreadGroup;
 struct TraceState;
+struct CpuLimitWatch;
 class PosixTimers;
 class Terminal;
 
@@ -88,6 +89,7 @@ class ThreadGroup : public RefCounted {
   std::string cmdline_at_exec;                    // NUL-separated, fallback for /proc/pid/cmdline
   uint32_t personality = 0;
   int oom_score_adj = 0;
+  std::shared_ptr<CpuLimitWatch> cpu_limit_watch; // RLIMIT_CPU: task/cpu_limit.h
   PrctlState prctl;                               // inherited by fork, kept by exec
 
   Task* leader() const { return threads.empty() ? nullptr : threads.front(); }
