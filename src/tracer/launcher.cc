@@ -25,6 +25,7 @@
 #include "tracer/host_files.h"
 #include "tracer/host_poller.h"
 #include "tracer/host_signals.h"
+#include "tracer/publish.h"
 #include "tracer/start_error.h"
 #include "tracer/state_dir.h"
 #include "tracer/supervisor.h"
@@ -96,6 +97,7 @@ class Launch {
   Supervisor supervisor_;
   AsioThread asio_;
   HostPoller poller_;
+  Publisher publisher_;
   HostSignals signals_;
   ChildWatch child_watch_{*this};
   Timer notice_;
@@ -115,6 +117,7 @@ Launch::Launch(const Options& options)
       cred_(make_cred(options_.uid, options_.gid)),
       supervisor_(kernel_config(options_, cred_)),
       poller_(asio_),
+      publisher_(options_.publish),
       signals_(asio_, [this](int signo) { on_signal(signo); }),
       notice_([this] {
         host_message(fmt::format("{} has ended; waiting for {} process(es) that it left behind",
@@ -142,6 +145,7 @@ void Launch::boot() {
   try {
     tree_.mount(options_, state_.dir());
     netstack_init();
+    publisher_.start(poller_);
     init_group().wait_chld.add(child_watch_);
     start_program();
   } catch (const StartError& e) {
