@@ -15,6 +15,7 @@
 #include "emulated_kernel/sync/timer.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/trace/tracer.h"
 #include "emulated_kernel/tty/terminal.h"
 #include "netstack/netstack.h"
 #include "tracer/asio_thread.h"
@@ -29,6 +30,7 @@
 #include "tracer/start_error.h"
 #include "tracer/state_dir.h"
 #include "tracer/supervisor.h"
+#include "tracer/trace_log.h"
 
 namespace starry {
 namespace {
@@ -92,6 +94,7 @@ class Launch {
 
   Options options_;
   Console console_;  // first: it looks at what is open
+  std::unique_ptr<TraceLog> trace_log_;
   StateDir state_;
   Ref<const Cred> cred_;
   Supervisor supervisor_;
@@ -113,6 +116,7 @@ class Launch {
 
 Launch::Launch(const Options& options)
     : options_(options),
+      trace_log_(options.trace_file.empty() ? nullptr : std::make_unique<TraceLog>(options.trace_file)),
       state_(options_),
       cred_(make_cred(options_.uid, options_.gid)),
       supervisor_(kernel_config(options_, cred_)),
@@ -128,9 +132,13 @@ Launch::Launch(const Options& options)
         return make_control_session(control_host_, first, std::move(peer));
       }) {
   set_log_sink(log_to_stderr);
+  if (trace_log_) trace_enable(trace_log_.get(), trace_options(options_));
 }
 
-Launch::~Launch() { asio_.stop(); }
+Launch::~Launch() {
+  asio_.stop();
+  trace_enable(nullptr);
+}
 
 int Launch::run() {
   supervisor_.run([this] { boot(); });

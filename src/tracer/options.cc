@@ -148,6 +148,8 @@ void finish(Options& o, const std::vector<std::string>& binds, const std::vector
   for (const std::string& e : o.env)
     if (e.find('=') == std::string::npos || e.front() == '=') start_error("--env {}: expected NAME=VALUE", e);
   for (const std::string& e : o.trace_exprs) check_trace_expr(e);
+  if (o.trace_file.empty() && (!o.trace_exprs.empty() || o.trace_timestamps != 0 || o.trace_syscall_times))
+    start_error("-e, -t and -T shape the log: give its file with -o");
   if (o.trace_timestamps > 3) start_error("-t can be given three times at most");
   if (o.name_given && !valid_instance_name(o.name))
     start_error("--name '{}': use up to 64 letters, digits, '.', '_' and '-'; the first not '.' or '-'",
