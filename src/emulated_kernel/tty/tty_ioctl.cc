@@ -173,9 +173,8 @@ SysResult flow(Task& t, Terminal& tty, uint64_t what) {
   }
 }
 
-// TIOCSTI as in kernels without CONFIG_LEGACY_TIOCSTI.
 SysResult simulate_input(Task& t, Terminal& tty, uint64_t arg) {
-  if (!t.cred->capable(CAP_SYS_ADMIN)) return Error{EIO};
+  if (controlling_terminal(*t.group) != &tty && !t.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
   const char c = TRY(t.mem().get(UserPtr<char>{arg}));
   tty.input({&c, 1});
   return 0;
