@@ -153,6 +153,7 @@ class Inode : public RefCounted {
   Ref<RefCounted> watches;               // inotify(7): fd/inotify.h, told through vfs/notify.h
   UnixBinding* unix_binding = nullptr;   // S_IFSOCK: who is bound there (weak)
   int opens = 0;                         // open files of this inode
+  int writers = 0;                       // those of regular files that are open for writing
 
  protected:
   void apply_attr(const SetAttr& a);     // into `attr`; updates ctime

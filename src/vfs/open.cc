@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "emulated_kernel/fd/locks.h"
 #include "vfs/dentry.h"
 #include "vfs/dir_file.h"
 #include "vfs/mount.h"
@@ -102,6 +103,7 @@ Result<Ref<File>> open_path(const Caller& c, const Path& where, int flags) {
   if (flags & O_PATH) return Ref<File>(make_ref<PathFile>(where, flags & ~OPEN_ONLY));
   if ((flags & O_DIRECTORY) && !where.dentry->inode()->is_dir()) return Error{ENOTDIR};
   TRY(may_open(c, where, flags));
+  TRY(break_leases(where.dentry->inode()->locks.get(), flags));
   const bool truncate = (flags & O_TRUNC) && where.dentry->inode()->is_regular();
   if (truncate) TRY(truncate_for_open(where));
   Ref<File> f = TRY(finish_open(where, flags));

@@ -73,11 +73,13 @@ Result<void> DataInode::fallocate(int mode, int64_t offset, int64_t len) {
 RegularFile::RegularFile(const Path& where, int flags, Ref<HostData> data) : File(flags), data_(std::move(data)) {
   path = std::make_shared<const Path>(where);
   ++inode().opens;
+  if (writable()) ++inode().writers;
   notify_file(*where.dentry, IN_OPEN);
 }
 
 RegularFile::~RegularFile() {
   --inode().opens;
+  if (writable()) --inode().writers;
   data_ = nullptr;  // before the inode may go
   notify_file(*path->dentry, writable() ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
   notify_last_close(*path->dentry);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "emulated_kernel/fd/locks.h"
 #include "emulated_kernel/platform.h"
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
@@ -109,6 +110,7 @@ Result<void> truncate_path(const Caller& c, const Path& p, int64_t size) {
   if (inode.is_dir()) return Error{EISDIR};
   if (!inode.is_regular()) return Error{EINVAL};
   TRY(path_permission(p, c.cred, MAY_WRITE));
+  TRY(break_leases(inode.locks.get(), O_WRONLY));
   TRY(drop_privileged_bits(c.cred, inode));
   SetAttr a;
   a.valid = SetAttr::SIZE;

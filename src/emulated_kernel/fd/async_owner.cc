@@ -9,53 +9,44 @@
 
 namespace starry {
 
-namespace {
-
-// si_code and si_band of a readiness change (fs/fcntl.c: band_table).
-void fill_band(SigInfo& info, uint32_t events) {
-  if ((events & EPOLLHUP) != 0) {
-    info.code = POLL_HUP;
-    info.poll.band = EPOLLHUP | EPOLLERR;
-  } else if ((events & EPOLLIN) != 0) {
-    info.code = POLL_IN;
-    info.poll.band = EPOLLIN | EPOLLRDNORM;
-  } else if ((events & EPOLLOUT) != 0) {
-    info.code = POLL_OUT;
-    info.poll.band = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-  } else if ((events & EPOLLPRI) != 0) {
-    info.code = POLL_PRI;
-    info.poll.band = EPOLLPRI | EPOLLRDBAND;
-  } else {
-    info.code = POLL_ERR;
-    info.poll.band = EPOLLERR;
-  }
+// si_code and si_band by what became true (fs/fcntl.c: band_table).
+bool AsyncOwner::on_wake(uint32_t events) {
+  if ((events & wanted) == 0) return false;
+  if ((events & EPOLLHUP) != 0)
+    send(POLL_HUP, EPOLLHUP | EPOLLERR);
+  else if ((events & EPOLLIN) != 0)
+    send(POLL_IN, EPOLLIN | EPOLLRDNORM);
+  else if ((events & EPOLLOUT) != 0)
+    send(POLL_OUT, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+  else if ((events & EPOLLPRI) != 0)
+    send(POLL_PRI, EPOLLPRI | EPOLLRDBAND);
+  else
+    send(POLL_ERR, EPOLLERR);
+  return false;
 }
 
-}  // namespace
-
-bool AsyncOwner::on_wake(uint32_t events) {
-  if (id == 0 || (events & wanted) == 0) return false;
+void AsyncOwner::send(int code, long band) const {
+  if (id == 0) return;
   SigInfo info = siginfo_kernel(signo != 0 ? signo : SIGIO);
   if (signo != 0) {
-    fill_band(info, events);
+    info.code = code;
+    info.poll.band = band;
     info.poll.fd = fd;
   }
-  // A full queue of real-time signals is the receiver's loss, as in Linux (send_sigio falls back to
-  // SIGIO).
-  const auto send = [&](auto& target) {
+  // When the queue of real-time signals is full the receiver gets a plain SIGIO instead (send_sigio).
+  const auto send_to = [&](auto& target) {
     if (!send_signal(target, info).ok()) (void)send_signal(target, siginfo_kernel(SIGIO));
   };
   switch (type) {
     case F_OWNER_TID:
-      if (Task* t = find_task(id)) send(*t);
+      if (Task* t = find_task(id)) send_to(*t);
       break;
     case F_OWNER_PID:
-      if (ThreadGroup* g = find_group(id)) send(*g);
+      if (ThreadGroup* g = find_group(id)) send_to(*g);
       break;
     default:
       send_signal_pgrp(id, info);
   }
-  return false;
 }
 
 AsyncOwner& async_owner(File& f) {

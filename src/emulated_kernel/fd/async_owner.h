@@ -21,6 +21,8 @@ class AsyncOwner final : public WaitEntry {
   uint32_t wanted = 0;     // events that concern this side of a pipe
 
   bool on_wake(uint32_t events) override;
+  // Sends the signal; with F_SETSIG it carries si_code and si_band.
+  void send(int code, long band) const;
 };
 
 // The owner record of `f`, made on first use.

@@ -12,6 +12,7 @@ FileAttachments::~FileAttachments() {
   if (owned_locks) {
     owned_locks->drop_flock(this);
     owned_locks->drop_records(this);
+    (void)owned_locks->leases.remove(this);  // there may be none
   }
 }
 

@@ -28,7 +28,7 @@ struct FileAttachments {
 
   boost::intrusive::list<EpollFileHook, boost::intrusive::constant_time_size<false>> epoll_watches;
   std::unique_ptr<AsyncOwner> owner;  // F_SETOWN, F_SETSIG, O_ASYNC; null until used
-  Ref<FileLocks> owned_locks;         // where this description holds flock or OFD locks
+  Ref<FileLocks> owned_locks;         // where this description holds flock or OFD locks or a lease
   Ref<FileLocks> private_lock_slot;   // File::lock_slot() of files without an inode of their own
 };
 

@@ -13,6 +13,7 @@
 
 #include "emulated_kernel/base/ref.h"
 #include "emulated_kernel/base/result.h"
+#include "emulated_kernel/fd/lease.h"
 #include "emulated_kernel/sync/wait_queue.h"
 
 namespace starry {
@@ -57,6 +58,8 @@ class FileLocks final
     int64_t start, end;  // end INT64_MAX: EOF
   };
   static void for_each(const std::function<void(const Row&)>& fn);
+
+  Leases leases;
 
  private:
   struct Flock {

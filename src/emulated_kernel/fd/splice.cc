@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "emulated_kernel/fd/file_io.h"
+
 namespace starry {
 
 namespace {
@@ -70,7 +72,7 @@ Result<size_t> splice_file_to_pipe(File& in, int64_t* pos, Pipe& out, size_t len
   return done;
 }
 
-Result<size_t> splice_pipe_to_file(Pipe& in, File& out, int64_t* pos, size_t len, bool nonblock) {
+Result<size_t> splice_pipe_to_file(Task& t, Pipe& in, File& out, int64_t* pos, size_t len, bool nonblock) {
   TRY(in.wait_data(nonblock));
   Buffer buffer(std::min(len, in.bytes()));
   size_t done = 0;
@@ -78,7 +80,7 @@ Result<size_t> splice_pipe_to_file(Pipe& in, File& out, int64_t* pos, size_t len
     const size_t n = in.peek(buffer.data(), std::min(len - done, buffer.size()));
     if (n == 0) break;
     IoVec from = IoVec::kernel(buffer.data(), n);
-    const Result<size_t> put = out.write(from, pos, 0);
+    const Result<size_t> put = file_write(t, out, from, pos, 0);
     if (!put.ok() && done == 0) return put.error();
     if (!put.ok() || put.value() == 0) break;
     in.skip(put.value());

@@ -12,7 +12,7 @@ namespace starry {
 Result<size_t> splice_pipe_to_pipe(Pipe& in, Pipe& out, size_t len, bool nonblock);
 // `pos` as for File::read and File::write.
 Result<size_t> splice_file_to_pipe(File& in, int64_t* pos, Pipe& out, size_t len, bool nonblock);
-Result<size_t> splice_pipe_to_file(Pipe& in, File& out, int64_t* pos, size_t len, bool nonblock);
+Result<size_t> splice_pipe_to_file(Task& t, Pipe& in, File& out, int64_t* pos, size_t len, bool nonblock);
 // The bytes stay in `in`.
 Result<size_t> tee_pipe(Pipe& in, Pipe& out, size_t len, bool nonblock);
 

@@ -9,12 +9,15 @@
 #include "emulated_kernel/fd/fget.h"
 #include "emulated_kernel/fd/locks.h"
 #include "emulated_kernel/fd/pipe.h"
+#include "vfs/inode.h"
+#include "vfs/vfs.h"
 
 namespace starry {
 
 namespace {
 
 constexpr int CAP_FOWNER_NR = 3;         // CAP_FOWNER
+constexpr int CAP_LEASE_NR = 28;         // CAP_LEASE
 constexpr int CAP_SYS_RESOURCE_NR = 24;  // CAP_SYS_RESOURCE
 // <linux/fcntl.h>; <fcntl.h> does not have them.
 constexpr unsigned F_DUPFD_QUERY_CMD = 1027;
@@ -156,13 +159,27 @@ SysResult record_lock(Task& t, const Ref<File>& f, int fd, unsigned cmd, UserPtr
   return 0;
 }
 
-// --- Leases: none is ever granted, as on a file system without them ---
-SysResult lease(File& f, unsigned cmd, int arg) {
-  if (cmd == F_GETLEASE) return F_UNLCK;
-  if ((TRY(f.stat()).mode & S_IFMT) != S_IFREG) return Error{EINVAL};
-  if (arg == F_UNLCK) return Error{EAGAIN};
-  klog(LogLevel::warn, "fcntl: F_SETLEASE is not supported");
-  return Error{EINVAL};
+// --- Leases ---
+
+SysResult set_lease(Task& t, File& f, int fd, int type) {
+  if (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK) return Error{EINVAL};
+  const Kstat st = TRY(f.stat());
+  if (st.uid != t.cred->fsuid && !t.cred->capable(CAP_LEASE_NR)) return Error{EACCES};
+  const Inode* inode = vfs_inode(f);
+  if (inode == nullptr || !inode->is_regular()) return Error{EINVAL};
+  FileLocks& locks = file_locks(f);
+  if (type == F_UNLCK) {
+    TRY(locks.leases.remove(description_owner(f)));
+    return 0;
+  }
+  // Nobody may write beside a read lease, nobody may have the file open beside a write lease.
+  if (type == F_RDLCK ? inode->writers != 0 : inode->opens > 1) return Error{EAGAIN};
+  TRY(locks.leases.set(f, type));
+  f.attached.owned_locks = &locks;
+  AsyncOwner& owner = async_owner(f);
+  owner.fd = fd;
+  if (owner.id == 0) owner.id = t.tgid();
+  return 0;
 }
 
 bool allowed_on_path_fd(unsigned cmd) {
@@ -223,8 +240,9 @@ SysResult sys_fcntl(Task& t, int fd, unsigned cmd, uint64_t arg) {
     case F_GET_SEALS:
       return TRY(f->seals());
     case F_SETLEASE:
+      return set_lease(t, *f, fd, value);
     case F_GETLEASE:
-      return lease(*f, cmd, value);
+      return f->lock_slot() ? f->lock_slot()->leases.get(*f) : F_UNLCK;
     case F_NOTIFY:
     case F_GETOWNER_UIDS_CMD:
     case F_GET_RW_HINT:

@@ -3,6 +3,7 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/fd/fget.h"
+#include "emulated_kernel/fd/file_io.h"
 #include "emulated_kernel/fd/iovec_import.h"
 #include "emulated_kernel/fd/splice.h"
 
@@ -26,12 +27,11 @@ struct Position {
 };
 
 Result<void> load(Task& t, File& f, Position& p) {
-  const bool seekable = f.seek(0, SEEK_CUR).ok();
   if (p.user) {
     p.offset = TRY(t.mem().get(p.user));
-    if (!seekable || p.offset < 0) return Error{EINVAL};
+    if (!seekable(f) || p.offset < 0) return Error{EINVAL};
     p.pos = &p.offset;
-  } else if (seekable) {
+  } else if (seekable(f)) {
     p.pos = &f.pos;
   }
   return {};
@@ -62,7 +62,7 @@ SysResult sys_splice(Task& t, int fd_in, UserPtr<int64_t> off_in, int fd_out, Us
   if (from != nullptr) {
     TRY(load(t, *out, p));
     if ((out->flags() & O_APPEND) != 0) return Error{EINVAL};
-    moved = TRY(splice_pipe_to_file(*from, *out, p.pos, len, nonblock || in->nonblocking()));
+    moved = TRY(splice_pipe_to_file(t, *from, *out, p.pos, len, nonblock || in->nonblocking()));
   } else if (to != nullptr) {
     TRY(load(t, *in, p));
     moved = TRY(splice_file_to_pipe(*in, p.pos, *to, len, nonblock || out->nonblocking()));
