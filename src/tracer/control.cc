@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "emulated_kernel/platform.h"
-#include "tracer/instance.h"
 #include "tracer/start_error.h"
 
 namespace starry {
@@ -113,22 +112,20 @@ class ControlServer::Connection final : public ControlPeer, public std::enable_s
 };
 
 ControlServer::ControlServer(AsioThread& asio, const std::string& name, MakeSession make_session)
-    : path_(control_socket_path(name)), acceptor_(asio.context()), sessions_(std::make_shared<Sessions>()) {
+    : path_(name), acceptor_(asio.context()), sessions_(std::make_shared<Sessions>()) {
   sessions_->make = std::move(make_session);
-  sockaddr_un limit{};
-  if (path_.size() >= sizeof limit.sun_path) start_error("{}: the path is too long for a socket", path_);
-  unlink(path_.c_str());  // of a dead instance: we hold the name's lock
+  unlink(path_.get().c_str());  // of a dead instance: we hold the name's lock
   boost::system::error_code ec;
   acceptor_.open({}, ec);
-  if (!ec) acceptor_.bind({path_}, ec);
+  if (!ec) acceptor_.bind({path_.get()}, ec);
   if (!ec) acceptor_.listen(boost::asio::socket_base::max_listen_connections, ec);
-  if (ec) start_error("cannot listen on {}: {}", path_, ec.message());
+  if (ec) start_error("cannot listen on the control socket of '{}': {}", name, ec.message());
   accept();
 }
 
 ControlServer::~ControlServer() {
   sessions_->by_connection.clear();
-  unlink(path_.c_str());
+  unlink(path_.get().c_str());
 }
 
 void ControlServer::accept() {

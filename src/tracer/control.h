@@ -10,6 +10,7 @@
 
 #include "tracer/asio_thread.h"
 #include "tracer/control_protocol.h"
+#include "tracer/instance.h"
 
 namespace starry {
 
@@ -51,7 +52,7 @@ class ControlServer {
   struct Sessions;  // kernel thread
   void accept();
 
-  std::string path_;
+  ControlSocketPath path_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   std::shared_ptr<Sessions> sessions_;
 };

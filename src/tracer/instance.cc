@@ -34,8 +34,11 @@ std::string runtime_dir() {
   return dir;
 }
 
-std::string control_socket_path(const std::string& name) {
-  return runtime_dir() + "/" + name + SOCKET_SUFFIX;
+ControlSocketPath::ControlSocketPath(const std::string& name) {
+  const std::string dir = runtime_dir();
+  dir_ = OwnedFd(open(dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!dir_) start_error("cannot open {}: {}", dir, strerror(errno));
+  path_ = fmt::format("/proc/self/fd/{}/{}{}", dir_.get(), name, SOCKET_SUFFIX);
 }
 
 std::vector<std::string> instance_names() {

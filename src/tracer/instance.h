@@ -4,11 +4,22 @@
 #include <string>
 #include <vector>
 
+#include "tracer/owned_fd.h"
+
 namespace starry {
 
 // $XDG_RUNTIME_DIR/starryrun, else /tmp/starryrun-UID; made if absent, ours alone (0700). StartError.
 std::string runtime_dir();
-std::string control_socket_path(const std::string& name);
+// The control socket of an instance as bind(2) and connect(2) take it, however long the real path is.
+class ControlSocketPath {
+ public:
+  explicit ControlSocketPath(const std::string& name);
+  const std::string& get() const { return path_; }
+
+ private:
+  OwnedFd dir_;
+  std::string path_;  // through /proc/self/fd
+};
 // Names that have a socket, sorted; some may be dead.
 std::vector<std::string> instance_names();
 

@@ -21,6 +21,7 @@
 #include "tracer/asio_thread.h"
 #include "tracer/console.h"
 #include "tracer/control_session.h"
+#include "tracer/guest_process.h"
 #include "tracer/guest_tree.h"
 #include "tracer/host_cpus.h"
 #include "tracer/host_files.h"
@@ -69,8 +70,10 @@ void log_to_stderr(LogLevel, std::string_view line) { host_message(std::string(l
 class Launch {
  public:
   explicit Launch(const Options& options);
-  ~Launch();
   int run();
+  // Gives back what outlives the process: log, socket, directories. The rest needs no destruction, as
+  // the process ends next: kernel objects of what was still running, and the threads that serve them.
+  void close();
 
  private:
   // Sees every child of the kernel itself end: those of dead parents, and the first process.
@@ -95,7 +98,7 @@ class Launch {
   Options options_;
   Console console_;  // first: it looks at what is open
   std::unique_ptr<TraceLog> trace_log_;
-  StateDir state_;
+  std::unique_ptr<StateDir> state_;
   Ref<const Cred> cred_;
   Supervisor supervisor_;
   AsioThread asio_;
@@ -107,7 +110,7 @@ class Launch {
   GuestTree tree_;
 
   ControlHost control_host_;
-  ControlServer control_;
+  std::unique_ptr<ControlServer> control_;
 
   bool first_gone_ = false;
   int interrupts_ = 0;  // SIGINTs received
@@ -117,7 +120,7 @@ class Launch {
 Launch::Launch(const Options& options)
     : options_(options),
       trace_log_(options.trace_file.empty() ? nullptr : std::make_unique<TraceLog>(options.trace_file)),
-      state_(options_),
+      state_(std::make_unique<StateDir>(options_)),
       cred_(make_cred(options_.uid, options_.gid)),
       supervisor_(kernel_config(options_, cred_)),
       poller_(asio_),
@@ -128,22 +131,27 @@ Launch::Launch(const Options& options)
                                  options_.command[0], live_processes()));
       }),
       control_host_{options_, poller_, tree_, make_environment(options_.env), cred_},
-      control_(asio_, options_.name, [this](const control::Frame& first, std::shared_ptr<ControlPeer> peer) {
-        return make_control_session(control_host_, first, std::move(peer));
-      }) {
+      control_(std::make_unique<ControlServer>(
+          asio_, options_.name, [this](const control::Frame& first, std::shared_ptr<ControlPeer> peer) {
+            return make_control_session(control_host_, first, std::move(peer));
+          })) {
   set_log_sink(log_to_stderr);
   if (trace_log_) trace_enable(trace_log_.get(), trace_options(options_));
 }
 
-Launch::~Launch() {
+void Launch::close() {
   asio_.stop();
   trace_enable(nullptr);
+  trace_log_.reset();
+  control_.reset();
+  state_.reset();
+  ProcessPool::instance().stop();
 }
 
 int Launch::run() {
   supervisor_.run([this] { boot(); });
   console_.finish();
-  control_.flush();
+  control_->flush();
   summarize();
   return status_;
 }
@@ -151,7 +159,7 @@ int Launch::run() {
 // On a kernel fiber.
 void Launch::boot() {
   try {
-    tree_.mount(options_, state_.dir());
+    tree_.mount(options_, state_->dir());
     netstack_init();
     publisher_.start(poller_);
     init_group().wait_chld.add(child_watch_);
@@ -237,10 +245,10 @@ void Launch::on_signal(int signo) {
 void Launch::summarize() {
   const std::vector<std::string> changes = tree_.changes();
   if (changes.empty()) return;
-  state_.keep();
+  state_->keep();
   if (!options_.quiet)
     host_message(fmt::format("{} file{} changed, kept in {}", changes.size(), changes.size() == 1 ? "" : "s",
-                             state_.dir()));
+                             state_->dir()));
 }
 
 }  // namespace
@@ -258,6 +266,12 @@ Ref<const Cred> make_cred(uint32_t uid, uint32_t gid) {
   return c;
 }
 
-int run(const Options& options) { return Launch(options).run(); }
+int run(const Options& options) {
+  auto launch = std::make_unique<Launch>(options);
+  const int status = launch->run();
+  launch->close();
+  fflush(nullptr);
+  _exit(status);
+}
 
 }  // namespace starry

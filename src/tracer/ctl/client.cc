@@ -14,14 +14,14 @@ namespace starry::ctl {
 namespace {
 
 // -1 with errno if nobody listens.
-int connect_to(const std::string& path) {
+int connect_to(const ControlSocketPath& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
+  if (path.get().size() >= sizeof address.sun_path) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  std::memcpy(address.sun_path, path.get().c_str(), path.get().size() + 1);
   OwnedFd s(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!s || connect(s.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return -1;
   return s.release();
@@ -30,7 +30,7 @@ int connect_to(const std::string& path) {
 }  // namespace
 
 Client::Client(const std::string& instance) : instance_(instance) {
-  socket_ = OwnedFd(connect_to(control_socket_path(instance)));
+  socket_ = OwnedFd(connect_to(ControlSocketPath(instance)));
   if (socket_) return;
   if (errno == ENOENT || errno == ECONNREFUSED) start_error("no instance named '{}' is running", instance);
   start_error("cannot reach '{}': {}", instance, strerror(errno));
@@ -62,9 +62,9 @@ control::Frame Client::receive() {
 }
 
 bool alive(const std::string& instance) {
-  const std::string path = control_socket_path(instance);
+  const ControlSocketPath path(instance);
   const OwnedFd s(connect_to(path));
-  if (!s && errno == ECONNREFUSED) unlink(path.c_str());
+  if (!s && errno == ECONNREFUSED) unlink(path.get().c_str());
   return static_cast<bool>(s);
 }
 
