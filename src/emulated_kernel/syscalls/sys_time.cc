@@ -110,14 +110,6 @@ SysResult sys_nanosleep(Task& t, UserPtr<const timespec> duration, UserPtr<times
   return start_relative_sleep(t, Clock{}, ts, rem);
 }
 
-// Runs what the interrupted call left behind. Called by nobody but the kernel's own restart.
-SysResult sys_restart_syscall(Task& t) {
-  const auto block = std::move(t.restart_block);
-  t.restart_block = nullptr;
-  if (!block) return Error{EINTR};
-  return block(t);
-}
-
 SysResult sys_gettimeofday(Task& t, UserPtr<timeval> tv, UserPtr<struct timezone> tz) {
   if (tv) {
     const timespec now = timespec_from_ns(platform().realtime_ns());
