@@ -7,7 +7,7 @@
 
 namespace starry {
 
-class FakeHost final : public HostThread {
+class FakeHost : public HostThread {
  public:
   GuestRegs& regs() override { return regs_; }
   void resume() override { ++resumed; }
