@@ -13,6 +13,7 @@
 #include "vfs/fs_context.h"
 #include "vfs/mount.h"
 #include "vfs/ops.h"
+#include "vfs/hostdir/hostdir.h"
 #include "vfs/overlay/overlay.h"
 #include "vfs/procfs/procfs.h"
 #include "vfs/sysfs/sysfs.h"
@@ -67,7 +68,9 @@ void GuestTree::mount(const Options& options, const std::string& state) {
       start_error("cannot mount {} on {}: {}", m.fs, m.target, strerror(r.code()));
   for (const Options::Bind& b : options.binds) {
     const unsigned long flags = b.read_only ? MS_RDONLY : 0;
-    if (Result<void> r = vfs_mount("hostdir", b.host, b.guest, flags, "", true); !r)
+    Result<Ref<Inode>> dir = make_hostdir({b.host, options.uid, options.gid});
+    if (!dir) start_error("--bind {}: {}", b.host, strerror(dir.code()));
+    if (Result<void> r = vfs_mount_inode(std::move(dir).value(), b.host, b.guest, flags, true); !r)
       start_error("--bind {}:{}: {}", b.host, b.guest, strerror(r.code()));
   }
 }

@@ -257,7 +257,10 @@ Ref<const Cred> make_cred(uint32_t uid, uint32_t gid) {
   auto c = make_ref<Cred>();
   c->uid = c->euid = c->suid = c->fsuid = uid;
   c->gid = c->egid = c->sgid = c->fsgid = gid;
-  if (uid == 0) c->cap_permitted = c->cap_effective = CAP_FULL;
+  // An ordinary user may bind ports below 1024 (RTSP's 554); ambient, or the first exec would drop it.
+  constexpr uint64_t NET_BIND_SERVICE = 1ULL << 10;
+  c->cap_permitted = c->cap_effective = uid == 0 ? CAP_FULL : NET_BIND_SERVICE;
+  if (uid != 0) c->cap_inheritable = c->cap_ambient = NET_BIND_SERVICE;
   if (uid == getuid() && uid != 0) {  // the user as he is
     gid_t groups[256];
     const int n = getgroups(std::size(groups), groups);

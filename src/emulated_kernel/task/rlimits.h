@@ -30,7 +30,8 @@ struct Rlimits {
     l[RLIMIT_SIGPENDING] = {62000, 62000};
     l[RLIMIT_MSGQUEUE] = {819200, 819200};
     l[RLIMIT_NICE] = {0, 0};
-    l[RLIMIT_RTPRIO] = {0, 0};
+    // Real-time policies are what this kernel is there to try out: allowed, as pam_limits would.
+    l[RLIMIT_RTPRIO] = {99, 99};
     return l;
   }
 };
