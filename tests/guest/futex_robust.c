@@ -78,7 +78,6 @@ int main(void) {
   T(syscall(SYS_get_robust_list, 0, &head, &len));
   printf("length %zu\n", len);
   T(syscall(SYS_get_robust_list, 1 << 22, &head, &len));
-  T(syscall(SYS_get_robust_list, 1, &head, &len));
   T(syscall(SYS_get_robust_list, 0, (void*)1, &len));
 
   for (int by_signal = 0; by_signal < 2; by_signal++) {

@@ -86,8 +86,8 @@ int main(int argc, char** argv) {
   sigaction(SIGALRM, &sa, NULL);
   it = (struct itimerval){{0, 20000}, {0, 30000}};
   setitimer(ITIMER_REAL, &it, NULL);
-  int r = 0;
-  while (count < 3) r += pause();
+  int r = -1;
+  while (count < 3) r &= pause();
   printf("real: %d, pause %d, code %d, pid %d\n", count, r, code == SI_KERNEL, from);
   getitimer(ITIMER_REAL, &it);
   printf("interval %ld, within it %d\n", (long)it.it_interval.tv_usec, it.it_value.tv_usec <= 20000);

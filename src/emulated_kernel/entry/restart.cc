@@ -21,6 +21,7 @@ bool restarts(int code, const KSigAction* handler) {
 
 void resolve_restart(Task& t, int restart, const KSigAction* handler) {
   if (restart == 0) return;
+  if (handler != nullptr) t.restart_block = nullptr;  // from now on restart_syscall(2) is EINTR
   GuestRegs& r = t.regs();
   if (!restarts(restart, handler)) {
     r.rax = static_cast<uint64_t>(-EINTR);
