@@ -200,6 +200,9 @@ static void inheritance(void) {
 }
 
 int main(void) {
+  // No privileges of a user's own: the limits of most systems.
+  setrlimit(RLIMIT_RTPRIO, &(struct rlimit){0, 0});
+  setrlimit(RLIMIT_NICE, &(struct rlimit){0, 0});
   ranges();
   errors();
   child(policies);
