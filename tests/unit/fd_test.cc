@@ -185,6 +185,29 @@ TEST_F(Fd, RecordLocksSplitAndJoin) {
   EXPECT_EQ(l->find_conflict(lock_of(&q, F_WRLCK, 0, INT64_MAX, 2)), nullptr);
 }
 
+TEST_F(Fd, LeasesGiveWayOrAreTakenAway) {
+  Ref<FileLocks> slot = make_ref<FileLocks>(1, 2);
+  auto a = event(), b = event();
+  EXPECT_TRUE(slot->leases.set(*a, F_RDLCK).ok());
+  EXPECT_TRUE(slot->leases.set(*b, F_RDLCK).ok());
+  EXPECT_EQ(slot->leases.set(*b, F_WRLCK).code(), EAGAIN);
+  EXPECT_TRUE(slot->leases.remove(description_owner(*b)).ok());
+  EXPECT_TRUE(slot->leases.set(*a, F_WRLCK).ok());
+  EXPECT_EQ(slot->leases.get(*a), F_WRLCK);
+  EXPECT_EQ(break_leases(slot.get(), O_RDONLY | O_NONBLOCK).code(), EWOULDBLOCK);
+  EXPECT_EQ(slot->leases.get(*a), F_RDLCK);
+  const uint64_t before = clock.now;
+  run({[&] { EXPECT_TRUE(break_leases(slot.get(), O_RDONLY).ok()); },
+       [&] {
+         pause(1000);
+         EXPECT_TRUE(slot->leases.set(*a, F_RDLCK).ok());
+       }});
+  EXPECT_EQ(clock.now, before + 1000);
+  run({[&] { EXPECT_TRUE(break_leases(slot.get(), O_RDWR).ok()); }});
+  EXPECT_EQ(clock.now, before + 1000 + 45'000'000'000);
+  EXPECT_TRUE(slot->leases.empty());
+}
+
 TEST_F(Fd, PosixDeadlockIsRefused) {
   auto l = make_ref<FileLocks>(1, 2);
   int p, q;

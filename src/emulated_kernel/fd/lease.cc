@@ -8,7 +8,6 @@
 #include "emulated_kernel/fd/async_owner.h"
 #include "emulated_kernel/fd/file.h"
 #include "emulated_kernel/fd/locks.h"
-#include "emulated_kernel/platform.h"
 #include "emulated_kernel/sync/wait.h"
 
 namespace starry {
@@ -71,20 +70,24 @@ bool Leases::conflict(bool write) const {
                      [&](const Lease& l) { return strength(l.type) > strength(allowed_beside(write)); });
 }
 
+void Leases::tell_holders(int allowed) {
+  for (Lease& l : leases_) {
+    if (strength(l.wanted) <= strength(allowed)) continue;  // is all right, or has been told
+    l.wanted = allowed;
+    async_owner(*l.file).send(POLL_MSG, 0);
+  }
+}
+
 Result<void> Leases::break_for(int open_flags) {
   const bool write = (open_flags & O_ACCMODE) != O_RDONLY || (open_flags & O_TRUNC) != 0;
   const int allowed = allowed_beside(write);
-  if (!conflict(write)) return {};
-  const uint64_t deadline = Deadline::after(BREAK_TIME_NS).ns;
-  for (Lease& l : leases_) {
-    if (strength(l.type) <= strength(allowed) || strength(l.wanted) <= strength(allowed)) continue;
-    l.wanted = allowed;
-    if (l.broken_at == 0) l.broken_at = deadline;
-    async_owner(*l.file).send(POLL_MSG, 0);
-  }
+  const auto granted = [&] {
+    tell_holders(allowed);  // also those who took their lease while we slept
+    return !conflict(write);
+  };
+  if (granted()) return {};
   if ((open_flags & O_NONBLOCK) != 0) return Error{EWOULDBLOCK};
-  const Result<void> r = wait_event(
-      changed_, Deadline::at(deadline), [&] { return !conflict(write); }, true);
+  const Result<void> r = wait_event(changed_, Deadline::after(BREAK_TIME_NS), granted, true);
   if (r.code() != ETIMEDOUT) return r;
   for (Lease& l : leases_)
     if (strength(l.type) > strength(allowed)) l.type = allowed;

@@ -30,10 +30,10 @@ class Leases {
     const void* owner;  // description_owner()
     File* file;
     int type;
-    int wanted;              // less than `type` while it is being broken
-    uint64_t broken_at = 0;  // when the kernel takes it away, CLOCK_MONOTONIC
+    int wanted;  // weaker than `type` while it is being broken
   };
   bool conflict(bool write) const;
+  void tell_holders(int allowed);
   template <class Pred>
   size_t end(Pred&& which);
 
