@@ -239,12 +239,12 @@ int main(void) {
   waits("40 ms", b, 1, 40);
   waits("40 ms", ep, 1, 40);
   double dt = now() - t0;
-  printf("in time: %d\n", dt >= 0.04 && dt < 0.2);
+  printf("in time: %d\n", dt >= 0.04 && dt < 1);
   struct timespec ts = {0, 30000000};
   t0 = now();
   T(epoll_pwait2(ep, e, 1, &ts, NULL));
   dt = now() - t0;
-  printf("in time: %d\n", dt >= 0.03 && dt < 0.2);
+  printf("in time: %d\n", dt >= 0.03 && dt < 1);
   ts.tv_nsec = 1000000000;
   T(epoll_pwait2(ep, e, 1, &ts, NULL));
   ctl(ep, EPOLL_CTL_ADD, x, EPOLLIN, 30);

@@ -132,7 +132,7 @@ int main(void) {
   struct pollfd p = {t, POLLIN, 0};
   T(poll(&p, 1, 1000));
   double dt = now(CLOCK_MONOTONIC) - t0;
-  printf("in time %d\n", dt >= 0.02 && dt < 0.15);
+  printf("in time %d\n", dt >= 0.02 && dt < 1);
   get("expired", t);
   get("read", t);
   T(timerfd_gettime(t, &old));
@@ -142,7 +142,7 @@ int main(void) {
   usleep(55000);
   uint64_t n = 0;
   if (read(t, &n, 8) != 8) puts("no ticks");
-  printf("about five ticks: %d\n", n >= 5 && n <= 8);
+  printf("at least five ticks: %d\n", n >= 5 && n <= 100);
   v.it_value.tv_nsec = v.it_interval.tv_nsec = 0;
   T(timerfd_settime(t, 0, &v, &old));
   printf("old interval %ld\n", old.it_interval.tv_nsec);
@@ -158,7 +158,7 @@ int main(void) {
   T(timerfd_settime(r, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &v, NULL));
   get("absolute", r);
   dt = now(CLOCK_MONOTONIC) - t0;
-  printf("in time %d\n", dt >= 0.025 && dt < 0.15);
+  printf("in time %d\n", dt >= 0.025 && dt < 1);
   v.it_value.tv_sec -= 100;
   T(timerfd_settime(r, TFD_TIMER_ABSTIME, &v, NULL));
   get("in the past", r);
