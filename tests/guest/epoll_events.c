@@ -55,7 +55,7 @@ struct waiter {
 static void* wait_thread(void* arg) {
   struct waiter* w = arg;
   struct epoll_event e;
-  w->got = epoll_wait(w->ep, &e, 1, 300);
+  w->got = epoll_wait(w->ep, &e, 1, 500);
   return NULL;
 }
 static void* later(void* arg) {
@@ -222,7 +222,7 @@ int main(void) {
       ctl(w[i].ep, EPOLL_CTL_ADD, x, EPOLLIN | EPOLLET | (exclusive ? EPOLLEXCLUSIVE : 0), 0);
       pthread_create(&th[i], NULL, wait_thread, &w[i]);
     }
-    usleep(60000);
+    usleep(120000);
     tick(x);
     int woken = 0;
     for (int i = 0; i < 3; i++) {

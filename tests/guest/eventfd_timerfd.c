@@ -93,12 +93,14 @@ int main(void) {
   pthread_t th;
   pthread_create(&th, NULL, reader, &b);
   usleep(20000);
-  T(put(b, 9));
+  int r = put(b, 9);
   pthread_join(th, NULL);
+  printf("put %d\n", r);
   put(b, UINT64_MAX - 1);
   pthread_create(&th, NULL, reader, &b);
-  T(put(b, 4));
+  r = put(b, 4);
   pthread_join(th, NULL);
+  printf("put %d\n", r);
   get("rest", b);
 
   puts("-- timerfd");
@@ -148,7 +150,7 @@ int main(void) {
   printf("old interval %ld\n", old.it_interval.tv_nsec);
   get("disarmed", t);
 
-  int r = timerfd_create(CLOCK_REALTIME, 0);
+  r = timerfd_create(CLOCK_REALTIME, 0);
   struct timespec ts;
   clock_gettime(CLOCK_REALTIME, &ts);
   ts.tv_nsec += 30000000;

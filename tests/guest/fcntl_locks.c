@@ -81,7 +81,7 @@ int main(void) {
   T(flock(b, LOCK_EX));
   fflush(stdout);
   if (fork() == 0) {
-    usleep(30000);
+    usleep(100000);
     flock(a, LOCK_UN);  // the same description as in the parent
     _exit(0);
   }
@@ -138,7 +138,7 @@ int main(void) {
   }
   char c;
   if (read(p[0], &c, 1) != 1) return 1;
-  usleep(30000);
+  usleep(100000);
   T(lk(a, F_SETLKW, F_WRLCK, SEEK_SET, 1, 1));  // EDEADLK
   T(lk(a, F_SETLK, F_UNLCK, SEEK_SET, 0, 1));
   int status;
@@ -148,7 +148,7 @@ int main(void) {
   if (fork() == 0) {
     lk(a, F_SETLK, F_WRLCK, SEEK_SET, 0, 0);
     if (write(p[1], &c, 1) != 1) _exit(1);
-    usleep(90000);
+    usleep(300000);
     _exit(0);
   }
   if (read(p[0], &c, 1) != 1) return 1;
