@@ -9,7 +9,13 @@
 
 namespace starry::trace {
 
-void print_device(Printer& p, uint64_t dev) { p.print("makedev({:#x}, {:#x})", major(dev), minor(dev)); }
+void print_device(Printer& p, uint64_t dev) {
+  p.put("makedev(");
+  p.number_hex(major(dev));
+  p.put(", ");
+  p.number_hex(minor(dev));
+  p.put(")");
+}
 
 void print_file_mode(Printer& p, uint32_t mode) {
   const uint32_t type = mode & S_IFMT;
@@ -93,8 +99,14 @@ void format_STAT(Printer& p) {
 
 void format_STATX_FLAGS(Printer& p) {
   constexpr uint64_t SYNC_TYPE = 0x6000;
-  append_enum(p.out, FlagFamily::statx_sync, p.value() & SYNC_TYPE);
+  p.flags(FlagFamily::statx_sync, p.value() & SYNC_TYPE);
   append_more_flags(p.out, FlagFamily::at_flags, p.value() & ~SYNC_TYPE);
+}
+
+void format_SWAP_FLAGS(Printer& p) {
+  constexpr uint64_t PRIORITY = 0x7fff;
+  p.flags(FlagFamily::swap_flags, p.value() & ~PRIORITY);
+  if ((p.value() & PRIORITY) != 0) p.print("|{}", p.value() & PRIORITY);
 }
 
 void format_STATX_MASK(Printer& p) { p.flags(FlagFamily::statx_mask, p.value()); }

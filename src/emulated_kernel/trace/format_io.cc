@@ -12,7 +12,7 @@ namespace starry::trace {
 
 void print_iovec(Printer& p, uint64_t addr, uint64_t count, uint64_t data_limit, bool buffers) {
   GuestIovec probe;
-  if (count > 0 && (addr == 0 || !p.mem.read(addr, &probe, sizeof probe))) {
+  if (addr == 0 || (count > 0 && !p.mem.read(addr, &probe, sizeof probe))) {
     p.address(addr);
     return;
   }

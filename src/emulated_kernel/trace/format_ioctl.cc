@@ -131,11 +131,16 @@ bool is_out(Shape s) {
   return s == Shape::INT_OUT || s == Shape::TERMIOS_OUT || s == Shape::WINSIZE_OUT || s == Shape::FLAGS_OUT;
 }
 
+// Bits of a mode word; unlike elsewhere no bits show as nothing.
+void print_tty_bits(Printer& p, FlagFamily family, tcflag_t bits) {
+  if (bits != 0) p.flags(family, bits);
+}
+
 void print_termios(Printer& p) {
   termios t;
   if (!p.load(p.value(), t)) return;
   p.put("{c_iflag=");
-  p.flags(FlagFamily::tty_iflag, t.c_iflag);
+  print_tty_bits(p, FlagFamily::tty_iflag, t.c_iflag);
   p.put(", c_oflag=");
   p.name(FlagFamily::tty_newline_delay, t.c_oflag & NLDLY);
   p.put("|");
@@ -148,8 +153,9 @@ void print_termios(Printer& p) {
   p.name(FlagFamily::tty_vertical_delay, t.c_oflag & VTDLY);
   p.put("|");
   p.name(FlagFamily::tty_form_delay, t.c_oflag & FFDLY);
-  append_more_flags(p.out, FlagFamily::tty_oflag,
-                    t.c_oflag & ~static_cast<tcflag_t>(NLDLY | CRDLY | TABDLY | BSDLY | VTDLY | FFDLY));
+  p.put("|");
+  print_tty_bits(p, FlagFamily::tty_oflag,
+                 t.c_oflag & ~static_cast<tcflag_t>(NLDLY | CRDLY | TABDLY | BSDLY | VTDLY | FFDLY));
   p.put(", c_cflag=");
   p.name(FlagFamily::tty_speed, t.c_cflag & CBAUD);
   if (tcflag_t input = (t.c_cflag & CIBAUD) >> IBSHIFT; input != 0) {
@@ -159,9 +165,10 @@ void print_termios(Printer& p) {
   }
   p.put("|");
   p.name(FlagFamily::tty_char_size, t.c_cflag & CSIZE);
-  append_more_flags(p.out, FlagFamily::tty_cflag, t.c_cflag & ~static_cast<tcflag_t>(CBAUD | CIBAUD | CSIZE));
+  p.put("|");
+  print_tty_bits(p, FlagFamily::tty_cflag, t.c_cflag & ~static_cast<tcflag_t>(CBAUD | CIBAUD | CSIZE));
   p.put(", c_lflag=");
-  p.flags(FlagFamily::tty_lflag, t.c_lflag);
+  print_tty_bits(p, FlagFamily::tty_lflag, t.c_lflag);
   if (p.opt.abbreviate) {
     p.put(", ...}");
     return;

@@ -60,8 +60,8 @@ void print_control(Printer& p, uint64_t addr, uint64_t controllen) {
       print_cmsg_data(p, h, data.data() + at + sizeof h, end - at - sizeof h);
     }
     p.put("}");
-    if (h.len < sizeof h) break;
-    at += static_cast<size_t>(std::min<uint64_t>((h.len + 7) & ~7ULL, data.size()));
+    if (h.len < sizeof h || h.len > data.size() - at) break;
+    at += static_cast<size_t>((h.len + 7) & ~7ULL);
   }
   p.put("]");
 }

@@ -185,7 +185,7 @@ void format_SOCKOPT_NAME(Printer& p) {
       p.name(FlagFamily::netlink_options, p.value());
       break;
     default:
-      p.number_hex(p.value());
+      p.print("{}", p.value());
       break;
   }
 }

@@ -50,6 +50,7 @@ enum class PrctlShape : uint8_t {
   SECUREBITS,
   SECCOMP,
   PTRACER,
+  MM,
   VMA,
   ZEROS
 };
@@ -95,6 +96,8 @@ PrctlShape prctl_shape(uint64_t option) {
       return PrctlShape::SECCOMP;
     case PR_SET_PTRACER:
       return PrctlShape::PTRACER;
+    case PR_SET_MM:
+      return PrctlShape::MM;
     case PR_SET_VMA:
       return PrctlShape::VMA;
     case PR_SET_KEEPCAPS:
@@ -183,7 +186,7 @@ void format_PRCTL_ARG2(Printer& p) {
       p.name(FlagFamily::prctl_seccomp_mode, v);
       break;
     case PrctlShape::PTRACER:
-      if (v == ~0ULL)
+      if (static_cast<uint32_t>(v) == UINT32_MAX)
         p.put("PR_SET_PTRACER_ANY");
       else
         p.print("{}", static_cast<int64_t>(v));
@@ -195,6 +198,9 @@ void format_PRCTL_ARG2(Printer& p) {
     case PrctlShape::NUMBER_ALL:
     case PrctlShape::ZEROS:
       p.print("{}", v);
+      break;
+    case PrctlShape::MM:
+      p.name(FlagFamily::prctl_mm, v);
       break;
     case PrctlShape::RAW_ALL:
       p.number_hex(v);
@@ -209,6 +215,7 @@ void format_PRCTL_ARG(Printer& p) {
     case PrctlShape::NUMBER_ALL:
     case PrctlShape::ZEROS:
     case PrctlShape::SECCOMP:
+    case PrctlShape::MM:
       p.number_hex(v);
       break;
     case PrctlShape::AMBIENT:

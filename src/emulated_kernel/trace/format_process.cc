@@ -17,6 +17,7 @@ namespace starry::trace {
 namespace {
 
 constexpr uint64_t EXIT_SIGNAL_MASK = 0xff;
+constexpr size_t MAX_VECTOR = 1 << 18;  // strings in argv or envp: more do not fit into ARG_MAX
 
 void print_usage_time(Printer& p, const rusage& u) {
   p.put("{ru_utime=");
@@ -133,7 +134,7 @@ void format_EXEC_ARGV(Printer& p) {
     return;
   }
   p.put("[");
-  for (size_t i = 0;; ++i) {
+  for (size_t i = 0; i < MAX_VECTOR; ++i) {
     uint64_t at = p.value() + i * sizeof(UserAddr), s = 0;
     if (!p.mem.read(at, &s, sizeof s)) {
       p.print("{}... /* {:#x} */", i != 0 ? ", " : "", at);
@@ -159,7 +160,7 @@ void format_EXEC_ENVP(Printer& p) {
   if (p.value() == 0) return;
   size_t count = 0;
   uint64_t s = 0;
-  while (p.mem.read(p.value() + count * sizeof s, &s, sizeof s) && s != 0) ++count;
+  while (count < MAX_VECTOR && p.mem.read(p.value() + count * sizeof s, &s, sizeof s) && s != 0) ++count;
   if (count != 0 || s == 0) {
     if (!p.mem.read(p.value(), &s, sizeof s)) return;
     p.print(" /* {} var{} */", count, count == 1 ? "" : "s");

@@ -192,21 +192,6 @@ void format_TMS(Printer& p) {
             t.tms_cutime, t.tms_cstime);
 }
 
-void print_clock_id(Printer& p, int id) {
-  if (value_name(FlagFamily::clock_id, id) != nullptr || id >= 0) {
-    p.name(FlagFamily::clock_id, static_cast<uint32_t>(id));
-    return;
-  }
-  // clock_getcpuclockid(3): ~pid << 3 | per-thread << 2 | which.
-  constexpr int PER_THREAD = 4, WHICH = 3, CLOCKFD = 3;
-  const char* which = value_name(FlagFamily::cpu_clock, id & WHICH);
-  if ((id & WHICH) == CLOCKFD || which == nullptr || ~(id >> 3) == 0) {
-    p.name(FlagFamily::clock_id, static_cast<uint32_t>(id));
-    return;
-  }
-  p.print("MAKE_{}_CPUCLOCK({}, {})", (id & PER_THREAD) != 0 ? "THREAD" : "PROCESS", ~(id >> 3), which);
-}
-
-void format_CLOCK_ID(Printer& p) { print_clock_id(p, p.int_value()); }
+void format_CLOCK_ID(Printer& p) { p.name(FlagFamily::clock_id, p.value()); }
 
 }  // namespace starry::trace

@@ -142,7 +142,6 @@ void print_sockaddr(Printer& p, uint64_t addr, uint64_t len);
 void print_sockaddr_bytes(Printer& p, const void* data, size_t len);
 // `data_limit`: bytes of all buffers together that hold data (~0 when they are input).
 void print_iovec(Printer& p, uint64_t addr, uint64_t count, uint64_t data_limit, bool buffers = true);
-void print_clock_id(Printer& p, int id);
 void print_sched_policy(Printer& p, uint32_t policy);
 void print_ioprio(Printer& p, uint32_t ioprio);
 
