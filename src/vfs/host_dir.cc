@@ -39,25 +39,29 @@ void HostDir::moved(Ref<HostDir> parent, std::string name) {
 
 Result<int> HostDir::fd() {
   OpenDirs& open = open_dirs();
+  if (fd_) {
+    if (is_linked()) open.used.splice(open.used.end(), open.used, open.used.iterator_to(*this));
+    return fd_.get();
+  }
   std::vector<HostDir*> chain;
   HostDir* top = this;
   for (; !top->fd_; top = top->parent_.get()) chain.push_back(top);
-  auto touch = [&](HostDir* d) {
-    if (d->is_linked()) open.used.splice(open.used.end(), open.used, open.used.iterator_to(*d));
-  };
-  touch(top);
-  while (!chain.empty()) {
-    HostDir* d = chain.back();
-    chain.pop_back();
-    int fd = TRY(host_files().open(d->parent_->fd_.get(), d->name_, O_PATH | O_DIRECTORY));
-    d->fd_ = HostFd(fd);
-    open.used.push_back(*d);
-    if (++open.count > MAX_OPEN) {
-      HostDir& oldest = open.used.front();
-      open.used.pop_front();
-      oldest.fd_ = HostFd();
-      --open.count;
-    }
+  // The directories in between are open only in passing: a call closes at most one other directory, so
+  // a caller can use the descriptors of several at once.
+  HostFd step;
+  int at = top->fd_.get();
+  for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
+    HostFd next(TRY(host_files().open(at, (*it)->name_, O_PATH | O_DIRECTORY)));
+    step = std::move(next);
+    at = step.get();
+  }
+  fd_ = std::move(step);
+  open.used.push_back(*this);
+  if (++open.count > MAX_OPEN) {
+    HostDir& oldest = open.used.front();
+    open.used.pop_front();
+    oldest.fd_ = HostFd();
+    --open.count;
   }
   return fd_.get();
 }
