@@ -68,8 +68,8 @@ class UdpSocket final : public InetDatagramSocket {
 
  protected:
   Result<void> after_bind() override;
-  Result<void> set_tcp_option(int name, std::span<const uint8_t> value) override;
-  Result<std::vector<uint8_t>> get_tcp_option(int name, size_t max) override;
+  Result<void> set_protocol_option(int name, std::span<const uint8_t> value) override;
+  Result<std::vector<uint8_t>> get_protocol_option(int name, size_t max) override;
 
  private:
   Result<void> transmit(const Route& r, std::span<const uint8_t> data);

@@ -46,8 +46,9 @@ class InetSocket : public Socket {
   virtual bool may_bind() const { return local_.port == 0; }
   virtual Result<void> after_bind() { return {}; }
   virtual bool connected() const = 0;
-  virtual Result<void> set_tcp_option(int /*name*/, std::span<const uint8_t>) { return Error{ENOPROTOOPT}; }
-  virtual Result<std::vector<uint8_t>> get_tcp_option(int /*name*/, size_t /*max*/) { return Error{ENOPROTOOPT}; }
+  // Level IPPROTO_TCP or IPPROTO_UDP.
+  virtual Result<void> set_protocol_option(int /*name*/, std::span<const uint8_t>) { return Error{ENOPROTOOPT}; }
+  virtual Result<std::vector<uint8_t>> get_protocol_option(int /*name*/, size_t /*max*/) { return Error{ENOPROTOOPT}; }
   void options_changed() override;
 
   // Where a packet for `to` goes and comes from: wildcards become loopback (connect(2) to 0.0.0.0),
@@ -64,6 +65,7 @@ class InetSocket : public Socket {
   Endpoint local_, remote_;
 
  private:
+  bool has_level(int level) const;
   Result<void> set_ip_option(int name, std::span<const uint8_t> value);
   Result<void> set_ipv6_option(int name, std::span<const uint8_t> value);
   Result<std::vector<uint8_t>> get_ip_option(int name, size_t max);

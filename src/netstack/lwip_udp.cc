@@ -72,6 +72,10 @@ raw_pcb* icmp_pcb(bool v6) {
     pcb = raw_new_ip_type(v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4, v6 ? IP6_NEXTH_ICMP6 : IP_PROTO_ICMP);
     CHECK(pcb != nullptr);
     raw_recv(pcb, on_icmp, v6 ? pcb : nullptr);
+    if (v6) {  // lwIP fills in the ICMPv6 checksum
+      pcb->chksum_reqd = 1;
+      pcb->chksum_offset = 2;
+    }
   }
   return pcb;
 }
@@ -144,7 +148,7 @@ Result<void> send_echo(const IpAddr& to, std::span<const uint8_t> icmp) {
   const ip_addr_t dst = to_lwip(to), src = to_lwip(IpAddr::loopback(to.family()));
   auto* bytes = static_cast<uint8_t*>(p->payload);
   bytes[2] = bytes[3] = 0;
-  if (!v6) {  // raw_sendto_if_src() computes the ICMPv6 checksum itself
+  if (!v6) {
     const u16_t sum = inet_chksum_pbuf(p.get());
     std::memcpy(bytes + 2, &sum, sizeof sum);
   }

@@ -34,7 +34,7 @@ bool PortTable::conflict_between(const PortUser& a, const PortUser& b, bool stri
   if (!overlap(a, b)) return false;
   const bool same_port_group = a.reuseport && b.reuseport && a.uid == b.uid;
   if (same_port_group) return strict;
-  if (!strict && a.reuseaddr && b.reuseaddr) return tcp_ && (a.listening || b.listening);
+  if (!strict && a.reuseaddr && b.reuseaddr) return tcp_ && b.listening;
   return true;
 }
 
@@ -63,23 +63,18 @@ Result<void> PortTable::bind(PortUser& u, uint16_t port) {
   return {};
 }
 
-uint16_t PortTable::random_ephemeral() {
-  if (random_state_ == 0) {
-    platform().entropy(&random_state_, sizeof random_state_);
-    random_state_ |= 1;
+uint16_t PortTable::next_ephemeral() {
+  if (!started_) {
+    platform().entropy(&rover_, sizeof rover_);
+    started_ = true;
   }
-  random_state_ ^= random_state_ << 13;
-  random_state_ ^= random_state_ >> 7;
-  random_state_ ^= random_state_ << 17;
-  return static_cast<uint16_t>(EPHEMERAL_FIRST + random_state_ % EPHEMERAL_COUNT);
+  return static_cast<uint16_t>(EPHEMERAL_FIRST + rover_++ % EPHEMERAL_COUNT);
 }
 
 Result<void> PortTable::bind_ephemeral(PortUser& u) {
   if (expire) expire();
-  const uint16_t start = random_ephemeral();
   for (int i = 0; i < EPHEMERAL_COUNT; i++) {
-    const auto port = static_cast<uint16_t>(
-        EPHEMERAL_FIRST + (start - EPHEMERAL_FIRST + i) % EPHEMERAL_COUNT);
+    const uint16_t port = next_ephemeral();
     const auto it = by_port_.find(port);
     bool taken = false;
     if (it != by_port_.end())
@@ -93,10 +88,8 @@ Result<void> PortTable::bind_ephemeral(PortUser& u) {
 
 Result<void> PortTable::bind_for_connect(PortUser& u, const std::function<bool(uint16_t)>& usable) {
   if (expire) expire();
-  const uint16_t start = random_ephemeral();
   for (int i = 0; i < EPHEMERAL_COUNT; i++) {
-    const auto port = static_cast<uint16_t>(
-        EPHEMERAL_FIRST + (start - EPHEMERAL_FIRST + i) % EPHEMERAL_COUNT);
+    const uint16_t port = next_ephemeral();
     const auto it = by_port_.find(port);
     bool taken = false;
     // Ports that were bound explicitly are left alone; the first entry speaks for all.

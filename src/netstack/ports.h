@@ -50,10 +50,12 @@ class PortTable {
  private:
   using List = boost::intrusive::list<PortUser, boost::intrusive::constant_time_size<false>>;
   bool conflict_between(const PortUser& a, const PortUser& b, bool strict) const;
-  uint16_t random_ephemeral();
+  // Starts at a random place and goes round, so that a search does not begin among taken ports.
+  uint16_t next_ephemeral();
 
   bool tcp_;
-  uint64_t random_state_ = 0;
+  bool started_ = false;
+  uint32_t rover_ = 0;
   std::unordered_map<uint16_t, List> by_port_;
 };
 

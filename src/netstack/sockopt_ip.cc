@@ -21,41 +21,45 @@ bool in_range(int v, int least, int most) { return v >= least && v <= most; }
 
 }  // namespace
 
+bool InetSocket::has_level(int level) const {
+  switch (level) {
+    case IPPROTO_IP:
+      return true;
+    case IPPROTO_IPV6:
+      return family() == AF_INET6;
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+      return protocol() == level;
+    default:
+      return false;
+  }
+}
+
 Result<void> InetSocket::set_option(int level, int name, OptIn value) {
   if (level == SOL_SOCKET) return set_socket_option(name, value);
-  if (level == IPPROTO_IPV6 && family() != AF_INET6) return Error{ENOPROTOOPT};
-  if (level == IPPROTO_TCP && protocol() != IPPROTO_TCP) return Error{ENOPROTOOPT};
-  if (level == IPPROTO_UDP && protocol() != IPPROTO_UDP) return Error{ENOPROTOOPT};
+  if (!has_level(level)) return Error{ENOPROTOOPT};
   TRY(check_sockopt_set(level, name, value.size()));
   switch (level) {
     case IPPROTO_IP:
       return set_ip_option(name, value);
     case IPPROTO_IPV6:
       return set_ipv6_option(name, value);
-    case IPPROTO_TCP:
-    case IPPROTO_UDP:
-      return set_tcp_option(name, value);
     default:
-      return Error{ENOPROTOOPT};
+      return set_protocol_option(name, value);
   }
 }
 
 Result<OptOut> InetSocket::get_option(int level, int name, size_t max) {
   if (level == SOL_SOCKET) return get_socket_option(name, max);
-  if (level == IPPROTO_IPV6 && family() != AF_INET6) return Error{ENOPROTOOPT};
-  if (level == IPPROTO_TCP && protocol() != IPPROTO_TCP) return Error{ENOPROTOOPT};
-  if (level == IPPROTO_UDP && protocol() != IPPROTO_UDP) return Error{ENOPROTOOPT};
+  if (!has_level(level)) return Error{family() == AF_INET ? EOPNOTSUPP : ENOPROTOOPT};
   TRY(check_sockopt_get(level, name));
   switch (level) {
     case IPPROTO_IP:
       return get_ip_option(name, max);
     case IPPROTO_IPV6:
       return get_ipv6_option(name, max);
-    case IPPROTO_TCP:
-    case IPPROTO_UDP:
-      return get_tcp_option(name, max);
     default:
-      return Error{ENOPROTOOPT};
+      return get_protocol_option(name, max);
   }
 }
 

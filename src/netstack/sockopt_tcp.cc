@@ -34,7 +34,7 @@ static_assert(sizeof(TcpInfo) == 232);
 
 }  // namespace
 
-Result<void> TcpSocket::set_tcp_option(int name, OptIn value) {
+Result<void> TcpSocket::set_protocol_option(int name, OptIn value) {
   if (name == TCP_CONGESTION) {
     if (value.empty()) return Error{EINVAL};
     std::string wanted(reinterpret_cast<const char*>(value.data()),
@@ -104,7 +104,7 @@ Result<void> TcpSocket::set_tcp_option(int name, OptIn value) {
   }
 }
 
-Result<OptOut> TcpSocket::get_tcp_option(int name, size_t max) {
+Result<OptOut> TcpSocket::get_protocol_option(int name, size_t max) {
   switch (name) {
     case TCP_NODELAY:
       return opt_of_int(tcp.nodelay);

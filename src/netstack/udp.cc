@@ -99,7 +99,7 @@ Result<size_t> UdpSocket::send(SendMsg& m) {
   return n;
 }
 
-Result<void> UdpSocket::set_tcp_option(int name, OptIn value) {
+Result<void> UdpSocket::set_protocol_option(int name, OptIn value) {
   if (name != UDP_CORK_NR) return Error{ENOPROTOOPT};
   cork_ = opt_int(value) != 0;
   if (cork_ || !corked_route_) return {};
@@ -110,7 +110,7 @@ Result<void> UdpSocket::set_tcp_option(int name, OptIn value) {
   return transmit(r, data);
 }
 
-Result<OptOut> UdpSocket::get_tcp_option(int name, size_t /*max*/) {
+Result<OptOut> UdpSocket::get_protocol_option(int name, size_t /*max*/) {
   if (name != UDP_CORK_NR) return Error{ENOPROTOOPT};
   return opt_of_int(cork_);
 }

@@ -153,7 +153,8 @@ void UnixSocket::after_dequeue() {
 }
 
 Result<size_t> UnixSocket::recv(RecvMsg& m) {
-  if (m.flags & (MSG_OOB | MSG_ERRQUEUE)) return Error{m.flags & MSG_OOB ? EOPNOTSUPP : EAGAIN};
+  if (m.flags & MSG_OOB) return Error{stream() ? EINVAL : EOPNOTSUPP};  // nobody can send any
+  if (m.flags & MSG_ERRQUEUE) return Error{EAGAIN};
   return stream() ? recv_stream(m) : recv_message(m);
 }
 
@@ -243,7 +244,6 @@ Result<size_t> UnixSocket::recv_message(RecvMsg& m) {
     return Error{EFAULT};
   }
   if (copied < length) m.out_flags |= MSG_TRUNC;
-  if (connection_mode() && !(m.out_flags & MSG_TRUNC)) m.out_flags |= MSG_EOR;
   m.name = msg.from;
   add_creds(m, msg);
   m.files = msg.files;
@@ -252,7 +252,7 @@ Result<size_t> UnixSocket::recv_message(RecvMsg& m) {
 }
 
 int UnixSocket::unread_bytes() {
-  if (!stream()) return queue_.empty() ? 0 : static_cast<int>(queue_.front()->end);
+  if (!connection_mode()) return queue_.empty() ? 0 : static_cast<int>(queue_.front()->end);
   size_t n = 0;
   for (const auto& msg : queue_) n += msg->end - msg->begin;
   return static_cast<int>(n);

@@ -62,7 +62,7 @@ UnixSocket::~UnixSocket() {
     other->gone_peer_ = name_;
     if (!connection_mode()) continue;  // finds out when it sends
     other->shutdown_ = SHUTDOWN_MASK;
-    if (unread) other->error_ = ECONNRESET;
+    if (unread || embryo_) other->error_ = ECONNRESET;
     other->wake_all(IN_EVENTS | OUT_EVENTS | EPOLLHUP | EPOLLRDHUP | EPOLLERR);
   }
   linked_to_us_.clear();
@@ -114,7 +114,10 @@ Result<void> UnixSocket::bind(const SockAddr& a) {
   }
   // The name ends at the first NUL, or where the address ends; getsockname(2) counts the NUL.
   const std::string pathname(raw_name(a).c_str());
-  if (name_.len > 0) return Error{EINVAL};
+  if (name_.len > 0) {  // unix_bind_bsd() finds out after it has made the file
+    const auto there = caller_find_unix(pathname);
+    return Error{there.ok() || there.code() == ECONNREFUSED ? EADDRINUSE : EINVAL};
+  }
   path_ = TRY(caller_bind_unix(pathname, &binding_));
   sockaddr_un un{};
   un.sun_family = AF_UNIX;
@@ -185,6 +188,7 @@ Result<Ref<Socket>> UnixSocket::accept() {
   }
   Ref<UnixSocket> child = std::move(accept_queue_.front());
   accept_queue_.pop_front();
+  child->embryo_ = false;
   room_queue_.wake();
   return Ref<Socket>(std::move(child));
 }
@@ -216,6 +220,7 @@ Result<void> UnixSocket::connect_stream(const SockAddr& a) {
   auto child = make_ref<UnixSocket>(type(), protocol());
   child->opt.passcred = listener->opt.passcred;
   child->name_ = listener->name_;
+  child->embryo_ = true;
   child->link_to(*this);
   link_to(*child);
   child->peer_creds_ = own_creds();

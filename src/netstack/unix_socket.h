@@ -102,6 +102,7 @@ class UnixSocket final : public Socket {
   std::vector<UnixSocket*> linked_to_us_;   // whose peer_ we are
   std::deque<std::unique_ptr<UnixMessage>> queue_;
   std::deque<Ref<UnixSocket>> accept_queue_;
+  bool embryo_ = false;                // not accepted yet
   int backlog_;                        // listeners: of accept_queue_; datagrams: of queue_
   WaitQueue room_queue_;               // who waits for room in queue_ or accept_queue_
   Ref<UnixSendAccount> account_;
