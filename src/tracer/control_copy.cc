@@ -71,15 +71,16 @@ class GetSession final : public ControlSession, public std::enable_shared_from_t
   void run(const std::string& path) {
     Result<Path> top = walk_path(caller_.get(), caller_.start(), path, WALK_FOLLOW);
     const Result<void> r = top ? send_object(top.value(), "") : Result<void>(top.error());
-    if (r)
-      peer_->send(Message{{"done", true}});
+    if (!r)
+      peer_->error(COPY_FAILED, path + ": " + strerror(r.code()));
+    else if (incomplete_)
+      peer_->error(COPY_FAILED, path + ": not everything could be copied");
     else
-      peer_->error(COPY_FAILED, (failed_.empty() ? path : failed_) + ": " + strerror(r.code()));
+      peer_->send(Message{{"done", true}});
   }
 
   Result<void> send_object(const Path& p, const std::string& name) {
     Inode& inode = *p.dentry->inode();
-    failed_ = name;
     const Kstat st = TRY(inode.stat());
     Message entry{{"entry", name}, {"mode", st.mode & 07777}, {"mtime", time_of(st.mtime)}};
     switch (st.mode & S_IFMT) {
@@ -105,10 +106,12 @@ class GetSession final : public ControlSession, public std::enable_shared_from_t
     const std::vector<DirEntry> entries = TRY(p.dentry->inode()->list());
     for (const DirEntry& e : entries) {
       if (closed_) return {};
+      const std::string child_name = joined(name, e.name);
       Result<Path> child = walk_path(caller_.get(), p, e.name, 0);
-      if (!child && child.code() == ENOENT) continue;  // removed meanwhile
-      if (!child) return child.error();
-      TRY(send_object(child.value(), joined(name, e.name)));
+      const Result<void> r = child ? send_object(child.value(), child_name) : Result<void>(child.error());
+      if (r || r.code() == ENOENT) continue;  // removed meanwhile
+      incomplete_ = true;
+      peer_->send(Message{{"warning", child_name + ": " + strerror(r.code())}});
     }
     return {};
   }
@@ -132,8 +135,7 @@ class GetSession final : public ControlSession, public std::enable_shared_from_t
   CopyCaller caller_;
   std::shared_ptr<ControlPeer> peer_;
   WaitQueue sent_;
-  std::string failed_;  // what was being copied
-  bool started_ = false, closed_ = false;
+  bool started_ = false, closed_ = false, incomplete_ = false;
 };
 
 // --- Into the guest ---

@@ -4,13 +4,13 @@
 #include <sys/wait.h>
 
 #include <csignal>
-#include <cstring>
 
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/process.h"
 #include "tracer/control_session.h"
 #include "tracer/guest_files.h"
+#include "tracer/spawn_failure.h"
 #include "tracer/start_error.h"
 
 namespace starry {
@@ -53,6 +53,8 @@ class ExecSession final : public ControlSession, public std::enable_shared_from_
       open_files(frame, req);
       req.on_exit = [self = shared_from_this()](int status) { self->exited(status); };
       program_ = req.path;
+      env_ = req.envp;
+      cwd_ = req.cwd;
       spawn_process(std::move(req),
                     [self = shared_from_this()](const Result<pid_t>& pid) { self->started(pid); });
     } catch (const StartError& e) {
@@ -107,8 +109,8 @@ class ExecSession final : public ControlSession, public std::enable_shared_from_
       return;
     }
     tty_.reset();
-    peer_->error(pid.code() == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN,
-                 program_ + ": " + strerror(pid.code()));
+    const SpawnFailure why = explain_spawn_failure(pid.code(), program_, env_, cwd_, host_.tree);
+    peer_->error(why.status, why.message);
   }
 
   // Still inside the exit of the process: the terminal goes away afterwards.
@@ -128,7 +130,8 @@ class ExecSession final : public ControlSession, public std::enable_shared_from_
   const ControlHost& host_;
   std::shared_ptr<ControlPeer> peer_;
   std::unique_ptr<HostTerminal> tty_;
-  std::string program_;
+  std::string program_, cwd_;
+  std::vector<std::string> env_;
   pid_t pid_ = 0;
   bool asked_ = false, foreground_ = false, closed_ = false;
 };

@@ -11,9 +11,9 @@
 #include "tracer/start_error.h"
 #include "vfs/devfs/devfs.h"
 #include "vfs/fs_context.h"
+#include "vfs/hostdir/hostdir.h"
 #include "vfs/mount.h"
 #include "vfs/ops.h"
-#include "vfs/hostdir/hostdir.h"
 #include "vfs/overlay/overlay.h"
 #include "vfs/procfs/procfs.h"
 #include "vfs/sysfs/sysfs.h"
@@ -96,11 +96,10 @@ Ref<File> GuestTree::open_device(const char* path, int flags) const {
   return r ? std::move(r).value() : nullptr;
 }
 
-bool GuestTree::exists(const std::string& program, const Options& options) const {
-  if (program.find('/') == std::string::npos) return false;
+bool GuestTree::exists(const std::string& path, const std::string& start) const {
   const KernelCaller kernel;
-  Result<Ref<FsContext>> start = vfs_initial_context(start_directory(options));
-  return start && walk_path(kernel.caller(), start.value()->cwd, program, WALK_FOLLOW).ok();
+  Result<Ref<FsContext>> from = vfs_initial_context(start);
+  return from && walk_path(kernel.caller(), from.value()->cwd, path, WALK_FOLLOW).ok();
 }
 
 std::vector<std::string> GuestTree::changes() const {

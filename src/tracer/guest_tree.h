@@ -20,8 +20,8 @@ class GuestTree {
   bool has_directory(const std::string& path) const;
   // A device node of the guest, opened as the kernel; null if that fails.
   Ref<File> open_device(const char* path, int flags) const;
-  // Whether `program` (with a slash) names an existing file.
-  bool exists(const std::string& program, const Options& options) const;
+  // Whether `path`, relative to the directory `start`, names a file, whoever may use it.
+  bool exists(const std::string& path, const std::string& start) const;
   // What the guest has changed: paths.
   std::vector<std::string> changes() const;
 

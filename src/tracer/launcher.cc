@@ -28,6 +28,7 @@
 #include "tracer/host_poller.h"
 #include "tracer/host_signals.h"
 #include "tracer/publish.h"
+#include "tracer/spawn_failure.h"
 #include "tracer/start_error.h"
 #include "tracer/state_dir.h"
 #include "tracer/supervisor.h"
@@ -191,14 +192,9 @@ void Launch::started(const Result<pid_t>& pid) {
     control_host_.first_pid = pid.value();
     return;
   }
-  const std::string& program = options_.command[0];
-  if (pid.code() == ENOENT && tree_.exists(program, options_))
-    fail(EXIT_NOT_FOUND, program + ": the interpreter that it names does not exist");
-  else if (pid.code() == ENOENT)
-    fail(EXIT_NOT_FOUND, program + (program.find('/') == std::string::npos ? ": command not found"
-                                                                           : ": No such file or directory"));
-  else
-    fail(EXIT_CANNOT_RUN, program + ": " + strerror(pid.code()));
+  const SpawnFailure why = explain_spawn_failure(pid.code(), options_.command[0], control_host_.environment,
+                                                 tree_.start_directory(options_), tree_);
+  fail(why.status, why.message);
 }
 
 void Launch::fail(int status, const std::string& message) {
