@@ -9,6 +9,8 @@ namespace starry {
 namespace {
 
 constexpr size_t MAX_OPEN = 256;
+constexpr size_t KEEP = 64;  // ancestors that one call opens and keeps
+static_assert(3 * KEEP < MAX_OPEN);
 
 struct OpenDirs {
   boost::intrusive::list<HostDir, boost::intrusive::constant_time_size<false>> used;  // oldest first
@@ -46,18 +48,23 @@ Result<int> HostDir::fd() {
   std::vector<HostDir*> chain;
   HostDir* top = this;
   for (; !top->fd_; top = top->parent_.get()) chain.push_back(top);
-  // The directories in between are open only in passing: a call closes at most one other directory, so
-  // a caller can use the descriptors of several at once.
+  // Of the directories in between only the nearest stay open: a call closes a bounded number of others,
+  // the oldest, so that a caller can use the descriptors of a few directories at once.
   HostFd step;
   int at = top->fd_.get();
-  for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
-    HostFd next(TRY(host_files().open(at, (*it)->name_, O_PATH | O_DIRECTORY)));
-    step = std::move(next);
-    at = step.get();
+  for (size_t left = chain.size(); left-- > 0;) {
+    HostDir* d = chain[left];
+    HostFd next(TRY(host_files().open(at, d->name_, O_PATH | O_DIRECTORY)));
+    at = next.get();
+    if (left >= KEEP) {
+      step = std::move(next);
+      continue;
+    }
+    d->fd_ = std::move(next);
+    open.used.push_back(*d);
+    ++open.count;
   }
-  fd_ = std::move(step);
-  open.used.push_back(*this);
-  if (++open.count > MAX_OPEN) {
+  while (open.count > MAX_OPEN) {
     HostDir& oldest = open.used.front();
     open.used.pop_front();
     oldest.fd_ = HostFd();

@@ -20,7 +20,7 @@ class HostDir final : public RefCounted,
       : dev(host_dev), parent_(std::move(parent)), name_(std::move(name)) {}
   ~HostDir() override;
 
-  // An O_PATH descriptor of the directory, good until a few dozen other directories were asked.
+  // An O_PATH descriptor of the directory, good while the caller uses one or two others besides.
   Result<int> fd();
   // The directory was renamed on the host; an open descriptor stays right.
   void moved(Ref<HostDir> parent, std::string name);
