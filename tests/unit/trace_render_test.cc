@@ -107,6 +107,12 @@ TEST(TraceRender, Memory) {
             "mremap(0x7ffe00001000, 4096, 8192, MREMAP_MAYMOVE) = 0x7ffe00002000");
 }
 
+TEST(TraceRender, NodeMask) {
+  TestCall c("set_mempolicy", {5, A, 65});
+  c.mem.put<uint64_t>(A, 1);
+  EXPECT_EQ(c.line(0), "set_mempolicy(MPOL_PREFERRED_MANY, [0x00000000000001], 65) = 0");
+}
+
 TEST(TraceRender, Stat) {
   struct stat s {};
   s.st_mode = S_IFREG | 0644;

@@ -66,6 +66,25 @@ void format_MEMPOLICY_MODE(Printer& p) {
   }
 }
 
+void format_NODEMASK(Printer& p) {
+  constexpr uint64_t MAX_BITS = 1 << 20, WORD_BITS = 64;
+  // The kernel takes one bit less than the caller says, see set_mempolicy(2).
+  const uint64_t bits = p.arg(p.index + 1) - 1;
+  uint64_t word = 0;
+  if (p.value() == 0 || p.failed() || bits > MAX_BITS || !p.mem.read(p.value(), &word, sizeof word)) {
+    p.address(p.value());
+    return;
+  }
+  p.array((bits + WORD_BITS - 1) / WORD_BITS, [&](uint64_t i) {
+    if (!p.load(p.value() + i * sizeof word, word)) return false;
+    if (word == 0)
+      p.put("0000000000000000");
+    else
+      p.print("{:#016x}", word);
+    return true;
+  });
+}
+
 void format_IPC_KEY(Printer& p) {
   if (p.value() == 0)
     p.put("IPC_PRIVATE");
