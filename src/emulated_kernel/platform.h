@@ -80,6 +80,8 @@ class HostThread {
   // Makes a guest thread that is running in user mode enter the kernel soon (EventKind::kicked).
   // May also be seen after the thread's next system call: the kernel must tolerate a late one.
   virtual void kick() = 0;
+  // The guest thread's call has to wait: its carrier need not spin for the answer.
+  virtual void will_wait() {}
   // Binds the carrier to the host CPU that stands for an emulated one.
   virtual void bind_cpu(int emulated_cpu) = 0;
   // A new carrier in the same address space whose first event is EventKind::started. It starts with

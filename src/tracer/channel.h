@@ -85,7 +85,8 @@ struct Channel {
   alignas(64) uint32_t reply_seq;  // futex word
   uint32_t action;
   uint32_t out_count;
-  uint32_t set_fs;  // load regs.fs_base
+  uint32_t set_fs;   // load regs.fs_base
+  uint32_t no_spin;  // the answer will take long: sleep at once
   uint32_t nops;
   uint32_t new_slot;
   uint64_t clone_flags;

@@ -90,6 +90,7 @@ class GuestThread final : public HostThread {
   Result<SavedFrame> load_signal_frame() override;
   Result<int64_t> run_ops(std::span<const HostOp> ops) override;
   void kick() override;
+  void will_wait() override;
   void bind_cpu(int emulated_cpu) override;
   Result<std::unique_ptr<HostThread>> clone_thread(Task& child) override;
   Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> fork(Task& child) override;

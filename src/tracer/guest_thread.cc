@@ -35,6 +35,7 @@ GuestThread::~GuestThread() {
 
 void GuestThread::reply(Action action) {
   ch_->action = action;
+  __atomic_store_n(&ch_->no_spin, 0, __ATOMIC_RELAXED);
   __atomic_fetch_add(&ch_->reply_seq, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0)
     syscall(SYS_futex, &ch_->reply_seq, FUTEX_WAKE, 1);
@@ -139,6 +140,10 @@ int GuestThread::host_tid() const {
 void GuestThread::kick() {
   if (state_ == State::in_guest && !process_->dead)
     syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
+}
+
+void GuestThread::will_wait() {
+  if (state_ == State::in_kernel) __atomic_store_n(&ch_->no_spin, 1, __ATOMIC_RELAXED);
 }
 
 void GuestThread::bind_cpu(int emulated_cpu) {

@@ -86,7 +86,7 @@ void Supervisor::turn() {
   if (!did && !fibers_pending()) idle(deadline);
 }
 
-// Nothing to do until `deadline`: spins a little while there is a CPU to spare, then sleeps.
+// Nothing to do until `deadline`: spins a little while a guest runs and a CPU is to spare, then sleeps.
 void Supervisor::idle(uint64_t deadline) {
   ChannelTable& table = ChannelTable::instance();
   auto something = [&] {
@@ -96,7 +96,9 @@ void Supervisor::idle(uint64_t deadline) {
   };
   uint64_t start = host_platform.monotonic_ns();
   if (start >= deadline) return;
-  if (scheduler().nr_running() < host_cpu_count()) {
+  // Only a guest in user mode can ring soon; and it must not be one that needs this very CPU.
+  const int running = scheduler().nr_running();
+  if (running > 0 && running < host_cpu_count()) {
     for (;;) {
       for (int i = 0; i < 32; ++i) {
         if (something()) return;

@@ -72,10 +72,15 @@ void return_to_user(Task& t, const SysResult* result) {
   exit_to_user(t, result);
 }
 
+// Once for each number: which program met it, with which arguments, and from where.
 void warn_missing(Task& t, int64_t nr) {
+  constexpr size_t MAX_WARNED = 1024;  // numbers are the guest's to choose
   static std::set<int64_t> warned;
-  if (kernel().config.quiet || !warned.insert(nr).second) return;
+  const KernelConfig& config = kernel().config;
+  if (config.quiet || warned.size() >= MAX_WARNED || !warned.insert(nr).second) return;
   klog(LogLevel::warn, "{}[{}]: {} is not implemented (ENOSYS)", t.name(), t.tid, render_call_brief(t));
+  if (!config.guest_stack) return;
+  for (const std::string& frame : config.guest_stack(t)) klog(LogLevel::warn, "{}", frame);
 }
 
 void serve_syscall(Task& t) {
@@ -155,6 +160,7 @@ uint64_t Kernel::run_pending() {
 
 void Task::block() {
   scheduler().block(se, now());
+  if (host) host->will_wait();
   park(*this);
 }
 

@@ -112,6 +112,7 @@ void ring(Channel* ch) {
 void wait_reply(Channel* ch, uint32_t seen) {
   for (uint32_t i = info().spin; i != 0; --i) {
     if (__atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE) != seen) return;
+    if (__atomic_load_n(&ch->no_spin, __ATOMIC_RELAXED) != 0) break;
     __builtin_ia32_pause();
   }
   __atomic_store_n(&ch->parked, 1, __ATOMIC_SEQ_CST);
@@ -523,6 +524,8 @@ extern "C" void stub_main(uint64_t* sp) {
   for (++p; p[0] != 0; p += 2)
     if (p[0] == 33) g.vdso = p[1];  // AT_SYSINFO_EHDR
 
+  static const char name[] = "starry-guest";
+  sys(__NR_prctl, PR_SET_NAME, u(name));
   g.supervisor = sys(__NR_getppid);
   die_with_supervisor();
   auto map = [](uint64_t at, uint64_t len, uint64_t prot, uint64_t flags, int fd, uint64_t off) {
