@@ -1,6 +1,7 @@
 #include "netstack/netstack.h"
 
 #include "netstack/datagram.h"
+#include "netstack/proc_net.h"
 #include "netstack/tcp_table.h"
 
 namespace starry {
@@ -25,6 +26,7 @@ void netstack_init() {
     if (s != nullptr) s->deliver({{from, 0}, {IpAddr::loopback(from.family()), 0}, ttl, 0, icmp});
   };
   lwip::init(hooks);
+  netstack_register_proc();
 }
 
 }  // namespace starry

@@ -10,9 +10,8 @@ struct ProcNetEntry {
   const char* name;  // "tcp6"
   std::string (*show)();
 };
-// All of them. netstack_register_proc() hands them to procfs.
 std::span<const ProcNetEntry> proc_net_entries();
-// Once at boot, after init_procfs().
+// Hands all of them to procfs.
 void netstack_register_proc();
 
 }  // namespace starry
