@@ -33,6 +33,8 @@ class ChannelTable {
   // Sleeps until a channel rings, wake() is called or the deadline (CLOCK_MONOTONIC ns) passes.
   // `something` is asked once more when a wake() can no longer be missed.
   void sleep(uint64_t deadline_ns, const std::function<bool()>& something);
+  // A carrier was woken by the host: it takes longer to ring again than spinning for it is worth.
+  bool woke_sleeper = false;
   void wake();  // from any thread
 
  private:
@@ -122,6 +124,7 @@ class GuestThread final : public HostThread {
   // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.
   Result<int64_t> run_action(chan::Action action);
   void wait_for_start();
+  bool is_first() const;
 
   Ref<GuestProcess> process_;
   uint32_t slot_, id_ = chan::MAX_CHANNELS;

@@ -30,15 +30,20 @@ GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
 GuestThread::~GuestThread() {
   if (attached()) ChannelTable::instance().detach(id_);
   std::erase(process_->threads, this);
-  process_->release_slot(slot_);
+  if (!is_first()) process_->release_slot(slot_);
 }
+
+// The carrier that is the host process's first thread.
+bool GuestThread::is_first() const { return tid_ != 0 && tid_ == process_->host_pid(); }
 
 void GuestThread::reply(Action action) {
   ch_->action = action;
   __atomic_store_n(&ch_->no_spin, 0, __ATOMIC_RELAXED);
   __atomic_fetch_add(&ch_->reply_seq, 1, __ATOMIC_SEQ_CST);
-  if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0)
+  if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0) {
+    ChannelTable::instance().woke_sleeper = true;
     syscall(SYS_futex, &ch_->reply_seq, FUTEX_WAKE, 1);
+  }
 }
 
 void GuestThread::finish_outs() {
@@ -204,7 +209,9 @@ Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork
 }
 
 void GuestThread::exit() {
-  if (state_ == State::in_kernel) {
+  // Of a process whose first thread is gone the host neither reads the memory (process_vm_readv(2)) nor
+  // shows much in /proc/PID: that carrier stays where it waits until the process ends.
+  if (state_ == State::in_kernel && !is_first()) {
     state_ = State::gone;
     out_count_ = 0;
     reply(ACT_EXIT);

@@ -119,21 +119,28 @@ bool ProcessPool::Impl::make(Pristine* out) {
     if (channels >= 0) close(channels);
     return false;
   }
-  int pid = spawn(pair[1], channels);
-  close(pair[1]);
-  auto process = make_ref<GuestProcess>(pid, pair[0], channels);
-  if (pid < 0) {
-    why = std::string("cannot make a guest process: ") + strerror(errno);
+  auto process = make_ref<GuestProcess>(0, pair[0], channels);
+  if (!process->map_channels()) {
+    why = std::string("cannot map a channel: ") + strerror(errno);
+    close(pair[1]);
     return false;
   }
+  process->take_slot(0);
+  int pid = spawn(pair[1], channels);
+  int error = errno;
+  close(pair[1]);
+  if (pid < 0) {
+    why = std::string("cannot make a guest process: ") + strerror(error);
+    return false;
+  }
+  process->set_pid(pid);
   Hello hello;
   Unmap unmap;
-  if (!process->map_channels() || recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||
+  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||
       !sort_maps(pid, &process->fixed, &unmap)) {
     why = "a guest process does not start (does the host allow seccomp filters and memfd?)";
     return false;
   }
-  process->take_slot(0);
   auto thread = std::make_unique<GuestThread>(process, 0);
   thread->set_host_tid(pid);
   if (!thread->attached() || send(pair[0], &unmap, sizeof unmap, MSG_NOSIGNAL) != sizeof unmap) {

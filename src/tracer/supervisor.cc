@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/sched/scheduler.h"
@@ -98,7 +100,7 @@ void Supervisor::idle(uint64_t deadline) {
   if (start >= deadline) return;
   // Only a guest in user mode can ring soon; and it must not be one that needs this very CPU.
   const int running = scheduler().nr_running();
-  if (running > 0 && running < host_cpu_count()) {
+  if (running > 0 && running < host_cpu_count() && !std::exchange(table.woke_sleeper, false)) {
     for (;;) {
       for (int i = 0; i < 32; ++i) {
         if (something()) return;

@@ -344,8 +344,10 @@ int64_t clone_carrier(Channel* ch, ucontext* uc) {
   child_uc->uc_stack.ss_sp = reinterpret_cast<char*>(area) + 256;
   child_uc->uc_stack.ss_size = AREA_SIZE - 256;
   child_uc->uc_stack.ss_flags = 0;
-  constexpr uint64_t FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-  return stub_clone(FLAGS, child_uc, nullptr, nullptr, 0);
+  // host_tid is 0 again once the host is done with the child and its stack: only then is the slot free.
+  constexpr uint64_t FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                             CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  return stub_clone(FLAGS, child_uc, &child_ch->host_tid, &child_ch->host_tid, 0);
 }
 
 // The parent process of every guest process is the supervisor; if it is gone already, so are we.
@@ -359,7 +361,9 @@ int64_t fork_process() {
   int fds[2];
   if (long r = receive_fds(fds, 2); r < 0) return r;
   // CLONE_PARENT: every guest process is a child of the supervisor, whoever forked it.
-  long pid = sys(__NR_clone, CLONE_PARENT, 0, 0, 0, 0);
+  // The address of host_tid is the same in the child's own channels.
+  uint32_t* tid = &this_area()->channel->host_tid;
+  long pid = sys(__NR_clone, CLONE_PARENT | CLONE_CHILD_CLEARTID, 0, 0, u(tid), 0);
   if (pid != 0) {
     sys(__NR_close, static_cast<uint64_t>(fds[0]));
     sys(__NR_close, static_cast<uint64_t>(fds[1]));
@@ -411,7 +415,7 @@ void serve(Channel* ch, ucontext* uc) {
         int64_t r = fork_process();
         ch->op_result = r;
         ch->event = r == 0 ? EV_STARTED : EV_DONE;
-        if (r == 0) ch->host_tid = 0;
+        if (r == 0) ch->host_tid = 1;  // taken; the kernel knows the number
         break;
       }
       case ACT_EXIT:
@@ -542,6 +546,7 @@ extern "C" void stub_main(uint64_t* sp) {
   Area* area = area_of_slot(0);
   area->channel = channel_of_slot(0);
   area->slot = 0;
+  area->channel->host_tid = static_cast<uint32_t>(sys(__NR_set_tid_address, u(&area->channel->host_tid)));
   struct {
     uint64_t sp;
     int flags, pad;
