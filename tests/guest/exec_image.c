@@ -18,7 +18,7 @@ extern char** environ;
 
 static int second(int argc, char** argv) {
   printf("argc %d", argc);
-  for (int i = 0; i < argc; i++) printf(" [%s]", argv[i]);
+  for (int i = 0; i < argc; i++) printf(" [%s]", i == 2 ? "pid" : argv[i]);
   printf("\nenv");
   for (char** e = environ; *e; e++) printf(" [%s]", *e);
   printf("\n");

@@ -30,8 +30,10 @@ static void* exit_process(void* a) {
   exit(7);
   return a;
 }
+static int gate[2];  // what a child waits for
 static void* exit_thread_later(void* a) {
-  usleep(50000);
+  char c;
+  if (read(gate[0], &c, 1) != 1) c = 0;
   syscall(SYS_exit, 9);
   return a;
 }
@@ -81,6 +83,19 @@ static int killed_while_busy(void) {
   sleep_forever(NULL);
   return 1;
 }
+// Waits until the process's leader is a zombie.
+static void await_dead_leader(pid_t pid) {
+  char path[32], line[256];
+  char* state = NULL;
+  sprintf(path, "/proc/%d/stat", pid);
+  do {
+    usleep(1000);
+    FILE* f = fopen(path, "r");
+    if (!f) return;
+    state = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+    fclose(f);
+  } while (state && state[2] != 'Z');
+}
 static void* return_value(void* a) { return a; }
 
 int main(int argc, char** argv) {
@@ -95,11 +110,13 @@ int main(int argc, char** argv) {
   run("killed with busy threads", killed_while_busy);
 
   // The leader exits first: no zombie to wait for until the last thread is gone.
+  if (pipe(gate) != 0) return 1;
   pid_t pid = fork();
   if (pid == 0) _exit(leader_first());
-  usleep(25000);
+  await_dead_leader(pid);
   printf("leader gone: waitpid %d kill %d\n", waitpid(pid, NULL, WNOHANG), kill(pid, 0));
-  int st;
+  if (write(gate[1], "x", 1) != 1) return 1;
+  int st = -1;
   waitpid(pid, &st, 0);
   printf("last thread's status %x\n", st);
 

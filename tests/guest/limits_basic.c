@@ -117,27 +117,6 @@ int main(void) {
   set(RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY);
   unlink("limits.tmp");
 
-  setpgid(0, 0);  // a group of its own
-  // Nice values. The raw call returns 20 - nice.
-  printf("priority %s, raw %s\n", result(getpriority(PRIO_PROCESS, 0)),
-         result(syscall(SYS_getpriority, PRIO_PROCESS, 0)));
-  printf("set 5 %s", result(setpriority(PRIO_PROCESS, 0, 5)));
-  printf(" -> %d, by pid %d, by group %d\n", getpriority(PRIO_PROCESS, 0),
-         getpriority(PRIO_PROCESS, getpid()), getpriority(PRIO_PGRP, 0));
-  printf("back to 4 %s, to 0 %s\n", result(setpriority(PRIO_PROCESS, 0, 4)),
-         result(setpriority(PRIO_PROCESS, 0, 0)));
-  printf("set 100 %s", result(setpriority(PRIO_PROCESS, 0, 100)));
-  errno = 0;
-  printf(" -> %d\n", getpriority(PRIO_PROCESS, 0));
-  printf("bad which %s %s, nobody %s %s\n", result(getpriority(3, 0)), result(setpriority(-1, 0, 0)),
-         result(syscall(SYS_getpriority, PRIO_PROCESS, 999999999)),
-         result(setpriority(PRIO_PGRP, 999999999, 1)));
-  fflush(stdout);
-  child = fork();
-  if (child == 0) _exit(getpriority(PRIO_PROCESS, 0));
-  waitpid(child, &status, 0);
-  printf("child's nice value %d\n", WEXITSTATUS(status));
-
   // Usage.
   struct rusage before, after, thread, children;
   getrusage(RUSAGE_SELF, &before);
@@ -171,5 +150,26 @@ int main(void) {
   printf("times: %d, children %d, clock goes on %d\n", t.tms_utime + t.tms_stime >= 5,
          t.tms_cutime + t.tms_cstime >= 5, again >= now);
   printf("times to nowhere %s\n", result(syscall(SYS_times, 16L)));
+
+  setpgid(0, 0);  // a group of its own
+  // Nice values, last: what is nice waits for everybody else. The raw call returns 20 - nice.
+  printf("priority %s, raw %s\n", result(getpriority(PRIO_PROCESS, 0)),
+         result(syscall(SYS_getpriority, PRIO_PROCESS, 0)));
+  printf("set 5 %s", result(setpriority(PRIO_PROCESS, 0, 5)));
+  printf(" -> %d, by pid %d, by group %d\n", getpriority(PRIO_PROCESS, 0),
+         getpriority(PRIO_PROCESS, getpid()), getpriority(PRIO_PGRP, 0));
+  printf("back to 4 %s, to 0 %s\n", result(setpriority(PRIO_PROCESS, 0, 4)),
+         result(setpriority(PRIO_PROCESS, 0, 0)));
+  printf("set 100 %s", result(setpriority(PRIO_PROCESS, 0, 100)));
+  errno = 0;
+  printf(" -> %d\n", getpriority(PRIO_PROCESS, 0));
+  printf("bad which %s %s, nobody %s %s\n", result(getpriority(3, 0)), result(setpriority(-1, 0, 0)),
+         result(syscall(SYS_getpriority, PRIO_PROCESS, 999999999)),
+         result(setpriority(PRIO_PGRP, 999999999, 1)));
+  fflush(stdout);
+  child = fork();
+  if (child == 0) _exit(getpriority(PRIO_PROCESS, 0));
+  waitpid(child, &status, 0);
+  printf("child's nice value %d\n", WEXITSTATUS(status));
   return 0;
 }

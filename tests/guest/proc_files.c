@@ -220,7 +220,7 @@ int main(void) {
   load("/proc/self/limits");
   for (char* p = strtok(text, "\n"); p; p = strtok(NULL, "\n")) {
     if (strncmp(p, "Limit ", 6) == 0 || strncmp(p, "Max open", 8) == 0 || strncmp(p, "Max core", 8) == 0 ||
-        strncmp(p, "Max real", 8) == 0)
+        (strncmp(p, "Max real", 8) == 0 && strstr(p, "priority") == NULL))
       printf("[%s]\n", p);
     else
       printf("[%.25s\n", p);

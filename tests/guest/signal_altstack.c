@@ -29,7 +29,8 @@ static void show(const char* what) {
 static void handler(int sig) {
   (void)sig;
   show("handler");
-  stack_t ss = {.ss_sp = alt, .ss_size = size};
+  // Another size: Linux since 5.16 ignores a change of nothing but flags.
+  stack_t ss = {.ss_sp = alt, .ss_size = size / 2};
   int r = sigaltstack(&ss, NULL);
   printf("change inside: %d %d\n", r, r < 0 ? errno : 0);
   static int nested;
@@ -72,12 +73,16 @@ int main(void) {
   raise(SIGUSR1);
   show("after");
 
+  ss.ss_flags = SS_DISABLE;
+  sigaltstack(&ss, NULL);
   ss.ss_flags = (int)SS_AUTODISARM;
   printf("autodisarm: %d\n", sigaltstack(&ss, NULL));
   sa.sa_flags = SA_ONSTACK;
   sigaction(SIGUSR1, &sa, NULL);
   raise(SIGUSR1);
   show("armed again");
+  ss.ss_flags = SS_DISABLE;
+  sigaltstack(&ss, NULL);
   ss.ss_flags = 0;
   sigaltstack(&ss, NULL);
 
