@@ -48,6 +48,23 @@ TEST_F(Overlay, CopyUpKeepsTimesOfFileAndDirectory) {
   EXPECT_EQ(stat("/dir/one")->mode & 07777, 0600u);
 }
 
+TEST_F(Overlay, DirectoriesCountTheSubdirectoriesOfAllLayers) {
+  struct stat native {};
+  ASSERT_EQ(::stat(lower("").c_str(), &native), 0);
+  EXPECT_EQ(stat("/")->nlink, native.st_nlink);
+  EXPECT_EQ(stat("/")->mtime.tv_nsec, native.st_mtim.tv_nsec);
+  if (native.st_nlink == 1) GTEST_SKIP() << "this file system does not count them";
+  EXPECT_EQ(stat("/dir")->nlink, 3u);
+  ASSERT_EQ(mkdir("/dir/new"), 0);
+  EXPECT_EQ(stat("/dir")->nlink, 4u);
+  ASSERT_EQ(unlink("/dir/sub/two"), 0);
+  ASSERT_EQ(rmdir("/dir/sub"), 0);
+  EXPECT_EQ(stat("/dir")->nlink, 3u);
+  ASSERT_EQ(rename("/dir/new", "/new"), 0);
+  EXPECT_EQ(stat("/dir")->nlink, 2u);
+  EXPECT_EQ(stat("/")->nlink, native.st_nlink + 1);
+}
+
 TEST_F(Overlay, TruncatingOpenDoesNotCopy) {
   write_file("/etc/passwd", "new", O_TRUNC);
   EXPECT_EQ(text("/etc/passwd"), "new");

@@ -100,6 +100,7 @@ Result<void> OverlayInode::copy_up_tree(int& entries, uint64_t& bytes) {
   }
   TRY(fs().meta->hide(rel()));
   lower_dirs_.clear();
+  stale_ = true;
   return restore_times(TRY(upper_place()), st);
 }
 

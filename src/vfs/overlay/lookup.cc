@@ -99,9 +99,32 @@ void OverlayInode::take_attr(const Kstat& host) {
   attr.mtime = host.mtime;
   attr.ctime = host.ctime;
   attr.btime = host.btime;
-  // A merged directory's number of subdirectories would have to be counted; 1 means "not known".
-  if (is_dir() && lower_dirs_.size() + (in_upper_ ? 1 : 0) > 1) attr.nlink = 1;
+  if (merged()) {
+    attr.nlink = 1;  // "not known" until somebody asks, see stat()
+    attr.size = std::max(attr.size, lower_size_);
+    attr.blocks = std::max(attr.blocks, lower_blocks_);
+  }
   stale_ = false;
+}
+
+// A file system that does not count subdirectories has 1 in all of its directories.
+void OverlayInode::count_subdirectories() {
+  if (subdirectories_ < 0 && lower_nlink_ > 1) {
+    Result<std::vector<DirEntry>> entries = list();
+    if (!entries.ok()) return;
+    int64_t count = 0;
+    for (const DirEntry& e : *entries) {
+      if (e.type == DT_UNKNOWN) return;
+      count += e.type == DT_DIR ? 1 : 0;
+    }
+    subdirectories_ = count;
+  }
+  if (lower_nlink_ > 1) attr.nlink = static_cast<uint32_t>(2 + subdirectories_);
+}
+
+void OverlayInode::entries_changed(bool directories) {
+  stale_ = true;
+  if (directories) subdirectories_ = -1;
 }
 
 Result<Kstat> OverlayInode::stat() {
@@ -116,6 +139,7 @@ Result<Kstat> OverlayInode::stat() {
       stale_ = false;
     }
   }
+  if (merged() && !removed_) count_subdirectories();
   return attr;
 }
 
@@ -198,8 +222,10 @@ Ref<OverlayInode> OverlayInode::make_child(const std::string& name, Found f) {
     child->lower_parent_ = f.lower_parent;
     child->lower_name_ = name;
     child->lower_nlink_ = f.lower_st.nlink;
+    child->lower_size_ = f.lower_st.size;
+    child->lower_blocks_ = f.lower_st.blocks;
   }
-  if (child->is_dir() && child->lower_dirs_.size() + (f.upper ? 1 : 0) > 1) child->attr.nlink = 1;
+  if (child->merged()) child->take_attr(f.upper ? f.upper_st : f.lower_st);
   child->add_name(*this, name);
   if (shared) {
     child->host_id_ = id;

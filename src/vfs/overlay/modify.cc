@@ -50,7 +50,7 @@ Result<Ref<Inode>> OverlayInode::create(std::string_view name, const NewInode& w
     return recorded.error();
   }
   child->add_name(*this, n);
-  stale_ = true;
+  entries_changed(child->is_dir());
   return Ref<Inode>(child);
 }
 
@@ -127,7 +127,8 @@ Result<void> OverlayInode::remove_entry(std::string_view name, OverlayInode& vic
   }
   TRY(fs().meta->forget(path));
   victim.drop_name(*this, n);
-  victim.stale_ = stale_ = true;
+  victim.stale_ = true;
+  entries_changed(victim.is_dir());
   return {};
 }
 
@@ -187,7 +188,9 @@ Result<void> OverlayInode::rename(std::string_view old_name, Inode& what, Inode&
   renamed(w, to, nn);
   if (exchange) renamed(*t, *this, on);
   if (t) t->stale_ = true;
-  stale_ = to.stale_ = true;
+  const bool directories = w.is_dir() || (t && t->is_dir());
+  entries_changed(directories);
+  to.entries_changed(directories);
   return {};
 }
 

@@ -103,7 +103,10 @@ class OverlayInode final : public DataInode {
   Result<void> find_lower(const std::string& name, Found& f);
   Ref<OverlayInode> make_child(const std::string& name, Found f);
   Result<bool> lower_has(const std::string& name);  // and not hidden
+  bool merged() const { return lower_dirs_.size() + (upper_dir_ ? 1 : 0) > 1; }
   void take_attr(const Kstat& host);                // what the host object knows better than we
+  void count_subdirectories();                      // of a merged directory: its link count
+  void entries_changed(bool directories);
   void add_name(OverlayInode& dir, std::string_view name);
   void drop_name(OverlayInode& dir, std::string_view name);
 
@@ -136,6 +139,8 @@ class OverlayInode final : public DataInode {
   Ref<HostDir> lower_parent_;        // where the lower object is: kept when it is renamed or removed above
   std::string lower_name_;
   uint32_t lower_nlink_ = 1;
+  uint64_t lower_size_ = 0, lower_blocks_ = 0;
+  int64_t subdirectories_ = -1;      // of a merged directory; -1: to be counted
   std::pair<uint64_t, uint64_t> host_id_{};  // upper (dev, ino) if registered in fs().linked
   Ref<HostData> orphan_;             // the data of a removed file that is still open
 };

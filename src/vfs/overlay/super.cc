@@ -27,10 +27,12 @@ Result<Ref<HostDir>> open_top(const std::string& path) {
   return make_ref<HostDir>(std::move(fd), st.dev);
 }
 
-Result<Ref<HostDir>> open_sub(HostDir& base, const std::string& name) {
+// `is_new`: it did not exist yet.
+Result<Ref<HostDir>> open_sub(HostDir& base, const std::string& name, bool* is_new) {
   int dir = TRY(base.fd());
   Result<void> made = host_files().mkdir(dir, name, 0700);
   if (!made.ok() && made.code() != EEXIST) return made.error();
+  *is_new = made.ok();
   HostFd fd(TRY(host_files().open(dir, name, O_PATH | O_DIRECTORY)));
   return make_ref<HostDir>(std::move(fd), base.dev);
 }
@@ -86,18 +88,21 @@ Result<Ref<Inode>> make_overlay(const OverlayConfig& config) {
   sb->base = TRY(open_top(config.upper));
   int base_fd = TRY(sb->base->fd());
   sb->base_stat = TRY(host_files().stat(base_fd));
-  sb->upper = TRY(open_sub(*sb->base, "upper"));
-  sb->work = TRY(open_sub(*sb->base, "work"));
+  bool new_upper = false, new_work = false;
+  sb->upper = TRY(open_sub(*sb->base, "upper", &new_upper));
+  sb->work = TRY(open_sub(*sb->base, "work", &new_work));
   TRY(empty_dir(*sb->work));
   sb->meta = TRY(OverlayMeta::open(base_fd));
 
   int upper_fd = TRY(sb->upper->fd());
-  Kstat st = TRY(host_files().stat(upper_fd));
+  Kstat st = TRY(host_files().stat(upper_fd)), root = st;
   if (!lowers.empty()) {
     // The root looks like the lower one: DIR/upper itself is private to its owner.
     sb->top_lower = lowers[0].get();
     int lower_fd = TRY(lowers[0]->fd());
-    Kstat root = TRY(host_files().stat(lower_fd));
+    root = TRY(host_files().stat(lower_fd));
+    const timespec times[2] = {root.atime, root.mtime};
+    if (new_upper) TRY(host_files().utimens(upper_fd, {}, times));
     HostFd host_root(TRY(host_files().open_root("/", true)));
     Kstat host = TRY(host_files().stat(host_root.get()));
     sb->lower_is_host_root = host.dev == root.dev && host.ino == root.ino;
@@ -120,6 +125,10 @@ Result<Ref<Inode>> make_overlay(const OverlayConfig& config) {
   inode->in_upper_ = true;
   inode->upper_dir_ = sb->upper;
   inode->lower_dirs_ = std::move(lowers);
+  inode->lower_nlink_ = root.nlink;
+  inode->lower_size_ = root.size;
+  inode->lower_blocks_ = root.blocks;
+  inode->stale_ = true;
   return Ref<Inode>(inode);
 }
 
