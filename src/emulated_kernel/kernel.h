@@ -18,6 +18,8 @@ struct KernelConfig {
   Ref<const Cred> cred;           // of the first process
   bool quiet = false;             // no "not implemented" warnings
   std::string release = "6.1.0";  // uname -r
+  // The call stack of a guest thread that waits in the kernel, a line per frame, for messages to people.
+  std::function<std::vector<std::string>(Task&)> guest_stack;
 };
 
 // What the guest did; produced by the tracer's channel code, consumed by the kernel loop.

@@ -22,6 +22,7 @@
 #include "tracer/console.h"
 #include "tracer/control_session.h"
 #include "tracer/guest_process.h"
+#include "tracer/guest_stack.h"
 #include "tracer/guest_tree.h"
 #include "tracer/host_cpus.h"
 #include "tracer/host_files.h"
@@ -62,6 +63,7 @@ KernelConfig kernel_config(const Options& o, Ref<const Cred> cred) {
   c.memory_bytes = o.memory;
   c.cred = std::move(cred);
   c.quiet = o.quiet;
+  c.guest_stack = [](Task& t) { return guest_call_stack(t.regs(), *t.mm); };
   return c;
 }
 
