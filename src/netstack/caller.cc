@@ -28,7 +28,6 @@ Result<Path> caller_bind_unix(std::string_view path, UnixBinding* owner) {
 
 Result<UnixBinding*> caller_find_unix(std::string_view path) { return vfs_find_unix(current(), path); }
 
-
 void caller_unbind_unix(const Path& p) { vfs_unbind_unix(p); }
 
 }  // namespace starry

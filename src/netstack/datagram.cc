@@ -109,12 +109,14 @@ Result<void> InetDatagramSocket::apply_control(const SendMsg& m, Route* r) const
       const auto info = opt_as<in6_pktinfo>(c.data);
       std::memcpy(a.b.data(), &info.ipi6_addr, a.b.size());
       TRY(set_source(a));
-    } else if ((c.level == IPPROTO_IP && c.type == IP_TTL) || (c.level == IPPROTO_IPV6 && c.type == IPV6_HOPLIMIT)) {
+    } else if ((c.level == IPPROTO_IP && c.type == IP_TTL) ||
+               (c.level == IPPROTO_IPV6 && c.type == IPV6_HOPLIMIT)) {
       if (c.data.size() < sizeof(int)) return Error{EINVAL};
       const int v = opt_as<int>(c.data);
       if (v < 1 || v > 255) return Error{EINVAL};
       r->ttl = static_cast<uint8_t>(v);
-    } else if ((c.level == IPPROTO_IP && c.type == IP_TOS) || (c.level == IPPROTO_IPV6 && c.type == IPV6_TCLASS)) {
+    } else if ((c.level == IPPROTO_IP && c.type == IP_TOS) ||
+               (c.level == IPPROTO_IPV6 && c.type == IPV6_TCLASS)) {
       if (c.data.empty()) return Error{EINVAL};
       r->tos = static_cast<uint8_t>(opt_int(c.data));
     } else if (c.level == IPPROTO_IP || (c.level == IPPROTO_IPV6 && family() == AF_INET6)) {
@@ -165,10 +167,12 @@ Result<size_t> InetDatagramSocket::recv_error(RecvMsg& m) {
 
 void InetDatagramSocket::add_packet_info(RecvMsg& m, const Packet& p) const {
   add_timestamp(m, p.realtime_ns);
-  if (opt.rxq_ovfl && drops_ > 0) m.control.push_back({SOL_SOCKET, SO_RXQ_OVFL, opt_bytes(static_cast<uint32_t>(drops_))});
+  if (opt.rxq_ovfl && drops_ > 0)
+    m.control.push_back({SOL_SOCKET, SO_RXQ_OVFL, opt_bytes(static_cast<uint32_t>(drops_))});
   auto add = [&](int level, int type, OptOut data) { m.control.push_back({level, type, std::move(data)}); };
   if (p.to.ip.is_v4()) {
-    if (ip.pktinfo) add(IPPROTO_IP, IP_PKTINFO, opt_bytes(in_pktinfo{LO_IFINDEX, v4_bytes(p.to.ip), v4_bytes(p.to.ip)}));
+    if (ip.pktinfo)
+      add(IPPROTO_IP, IP_PKTINFO, opt_bytes(in_pktinfo{LO_IFINDEX, v4_bytes(p.to.ip), v4_bytes(p.to.ip)}));
     if (ip.recvttl) add(IPPROTO_IP, IP_TTL, opt_of_int(p.ttl));
     if (ip.recvtos) add(IPPROTO_IP, IP_TOS, opt_bytes(p.tos));
   }

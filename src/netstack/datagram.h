@@ -10,7 +10,8 @@ namespace starry {
 
 class InetDatagramSocket : public InetSocket {
  public:
-  InetDatagramSocket(int family, int protocol, PortTable& ports) : InetSocket(family, SOCK_DGRAM, protocol, ports) {}
+  InetDatagramSocket(int family, int protocol, PortTable& ports)
+      : InetSocket(family, SOCK_DGRAM, protocol, ports) {}
 
   Result<void> connect(const SockAddr& a) override;
   Result<void> shutdown(int how) override;

@@ -50,7 +50,8 @@ int errno_from_unreachable(uint8_t code) {
 }
 
 int errno_from_unreachable6(uint8_t code) {
-  static constexpr int TABLE[] = {ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES};
+  static constexpr int TABLE[] = {ENETUNREACH,  EACCES, EHOSTUNREACH, EHOSTUNREACH,
+                                  ECONNREFUSED, EACCES, EACCES};
   return code < std::size(TABLE) ? TABLE[code] : EPROTO;
 }
 

@@ -8,7 +8,7 @@
 namespace starry {
 
 struct IpOptions {
-  int tos = 0, ttl = -1, mtu_discover = 1;        // -1: net.ipv4.ip_default_ttl
+  int tos = 0, ttl = -1, mtu_discover = 1;  // -1: net.ipv4.ip_default_ttl
   bool pktinfo = false, recvttl = false, recvtos = false, recverr = false, freebind = false;
   bool hdrincl = false, recvorigdstaddr = false, transparent = false, bind_no_port = false;
   int mcast_ttl = 1;
@@ -47,8 +47,12 @@ class InetSocket : public Socket {
   virtual Result<void> after_bind() { return {}; }
   virtual bool connected() const = 0;
   // Level IPPROTO_TCP or IPPROTO_UDP.
-  virtual Result<void> set_protocol_option(int /*name*/, std::span<const uint8_t>) { return Error{ENOPROTOOPT}; }
-  virtual Result<std::vector<uint8_t>> get_protocol_option(int /*name*/, size_t /*max*/) { return Error{ENOPROTOOPT}; }
+  virtual Result<void> set_protocol_option(int /*name*/, std::span<const uint8_t>) {
+    return Error{ENOPROTOOPT};
+  }
+  virtual Result<std::vector<uint8_t>> get_protocol_option(int /*name*/, size_t /*max*/) {
+    return Error{ENOPROTOOPT};
+  }
   void options_changed() override;
 
   // Where a packet for `to` goes and comes from: wildcards become loopback (connect(2) to 0.0.0.0),

@@ -12,8 +12,8 @@ Hooks& hooks();
 netif& lo();
 // Delivers queued packets until there are none.
 void run_lo();
-void tcp_after_run();   // lwip_tcp.cc: lets go of established connections, arms the timer
-void init_echo();       // lwip_udp.cc
+void tcp_after_run();  // lwip_tcp.cc: lets go of established connections, arms the timer
+void init_echo();      // lwip_udp.cc
 
 ip_addr_t to_lwip(const IpAddr& a);
 IpAddr from_lwip(const ip_addr_t& a);

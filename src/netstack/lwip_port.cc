@@ -4,10 +4,10 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/platform.h"
-#include "netstack/err.h"
-#include "netstack/lwip_internal.h"
 #include "lwip/init.h"
 #include "lwip/tcpip.h"
+#include "netstack/err.h"
+#include "netstack/lwip_internal.h"
 
 // lwIP's port layer. The packaged library brings one for POSIX threads; these two definitions take
 // precedence over it by symbol interposition. Time is the kernel's, and "call netif_poll in the TCP/IP
@@ -16,7 +16,9 @@ extern "C" {
 [[gnu::visibility("default"), gnu::used]] u32_t sys_now(void) {
   return static_cast<u32_t>(starry::platform().monotonic_ns() / 1000000);
 }
-[[gnu::visibility("default"), gnu::used]] err_t tcpip_try_callback(tcpip_callback_fn, void*) { return ERR_OK; }
+[[gnu::visibility("default"), gnu::used]] err_t tcpip_try_callback(tcpip_callback_fn, void*) {
+  return ERR_OK;
+}
 }
 
 namespace starry::lwip {

@@ -6,10 +6,10 @@
 
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/sync/timer.h"
-#include "netstack/err.h"
-#include "netstack/lwip_internal.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
+#include "netstack/err.h"
+#include "netstack/lwip_internal.h"
 
 namespace starry::lwip {
 
@@ -48,7 +48,7 @@ struct TcpOpen::Impl {
 
   std::function<void(int)> failed;
   tcp_pcb* pcb = nullptr;
-  int sent_again = 0;      // SYNs repeated so far
+  int sent_again = 0;  // SYNs repeated so far
   int syn_retries = 6;
   bool linked = false;
   std::list<Impl*>::iterator where;

@@ -3,12 +3,12 @@
 #include <vector>
 
 #include "emulated_kernel/base/log.h"
-#include "netstack/err.h"
-#include "netstack/lwip_internal.h"
 #include "lwip/icmp.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/raw.h"
 #include "lwip/udp.h"
+#include "netstack/err.h"
+#include "netstack/lwip_internal.h"
 
 namespace starry::lwip {
 

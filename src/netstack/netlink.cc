@@ -100,7 +100,8 @@ Result<size_t> NetlinkSocket::send(SendMsg& m) {
   if (m.flags & MSG_OOB) return Error{EOPNOTSUPP};
   if (m.has_name) {
     const sockaddr_nl nl = TRY(netlink_address(m.name));
-    if (nl.nl_pid != 0 || nl.nl_groups != 0) return Error{net_capable(CAP_NET_ADMIN_NR) ? ECONNREFUSED : EPERM};
+    if (nl.nl_pid != 0 || nl.nl_groups != 0)
+      return Error{net_capable(CAP_NET_ADMIN_NR) ? ECONNREFUSED : EPERM};
   }
   autobind();
   const size_t n = m.data->remaining();
@@ -144,7 +145,8 @@ Result<size_t> NetlinkSocket::recv(RecvMsg& m) {
   if (m.flags & MSG_OOB) return Error{EOPNOTSUPP};
   if (replies_.empty()) {
     if (dont_wait(m.flags)) return Error{EAGAIN};
-    TRY(wait(rcv_deadline(), [&] { return !replies_.empty(); }, true));
+    TRY(wait(
+        rcv_deadline(), [&] { return !replies_.empty(); }, true));
   }
   const std::vector<uint8_t>& front = replies_.front();
   const size_t length = front.size(), copied = std::min(length, m.data->remaining());
@@ -155,7 +157,8 @@ Result<size_t> NetlinkSocket::recv(RecvMsg& m) {
   if (copied < length) m.out_flags |= MSG_TRUNC;
   m.name = TRY(peer_name());
   if (opt.passcred) m.control.push_back({SOL_SOCKET, SCM_CREDENTIALS, opt_bytes(ScmCreds{})});
-  if (flag_options_ & (1u << NETLINK_PKTINFO)) m.control.push_back({SOL_NETLINK, NETLINK_PKTINFO, opt_bytes(nl_pktinfo{0})});
+  if (flag_options_ & (1u << NETLINK_PKTINFO))
+    m.control.push_back({SOL_NETLINK, NETLINK_PKTINFO, opt_bytes(nl_pktinfo{0})});
   if (!(m.flags & MSG_PEEK)) replies_.pop_front();
   return m.flags & MSG_TRUNC ? length : copied;
 }

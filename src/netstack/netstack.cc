@@ -9,7 +9,9 @@ namespace starry {
 void netstack_init() {
   tcp_ports().expire = [] { tcp_table().expire_time_wait(); };
   lwip::Hooks hooks{};
-  hooks.syn = [](const Endpoint& server, const Endpoint& client) { return tcp_table().on_syn(server, client); };
+  hooks.syn = [](const Endpoint& server, const Endpoint& client) {
+    return tcp_table().on_syn(server, client);
+  };
   hooks.established = [](const Endpoint& server, const Endpoint& client) {
     tcp_table().on_established(server, client);
   };

@@ -16,13 +16,13 @@ namespace starry {
 inline constexpr uint16_t EPHEMERAL_FIRST = 32768, EPHEMERAL_LAST = 60999;
 
 // One use of a port: by a bound socket, a connection, or what is left of one (TIME_WAIT).
-struct PortUser : boost::intrusive::list_base_hook<
-                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-  IpAddr ip;               // may be a wildcard
-  uint16_t port = 0;       // 0: none
+struct PortUser
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  IpAddr ip;          // may be a wildcard
+  uint16_t port = 0;  // 0: none
   bool v6only = false;
   bool reuseaddr = false, reuseport = false;
-  bool listening = false;  // TCP
+  bool listening = false;     // TCP
   bool connect_only = false;  // got the port from connect(2): other connects may share it
   uint32_t uid = 0;
   bool bound() const { return is_linked(); }

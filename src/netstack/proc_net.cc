@@ -47,7 +47,8 @@ std::vector<TcpLine> tcp_lines(int family) {
     if (tcp == nullptr || s.family() != family) return;
     const TcpState state = tcp->state();
     if (state == TcpState::listen)
-      lines.push_back({tcp->local(), tcp->remote(), state, 0, tcp->accept_queue_length(), s.owner().euid, s.ino()});
+      lines.push_back(
+          {tcp->local(), tcp->remote(), state, 0, tcp->accept_queue_length(), s.owner().euid, s.ino()});
     if (state == TcpState::syn_sent)
       lines.push_back({tcp->local(), tcp->remote(), state, 1, 0, s.owner().euid, s.ino()});
   });
@@ -72,21 +73,25 @@ std::vector<TcpLine> tcp_lines(int family) {
 std::string show_tcp_family(int family) {
   const bool v4 = family == AF_INET;
   std::string out =
-      v4 ? fmt::format("{:<149}\n", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
-                                    "timeout inode")
-         : "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+      v4 ? fmt::format("{:<149}\n",
+                       "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+                       "timeout inode")
+         : "  sl  local_address                         remote_address                        st tx_queue "
+           "rx_queue tr "
            "tm->when retrnsmt   uid  timeout inode\n";
   int n = 0;
   for (const TcpLine& l : tcp_lines(family)) {
-    std::string line = fmt::format("{:4}: {} {} {:02X} {:08X}:{:08X} ", n++, hex(l.local, family), hex(l.remote, family),
-                                   static_cast<int>(l.state), l.tx, l.rx);
+    std::string line = fmt::format("{:4}: {} {} {:02X} {:08X}:{:08X} ", n++, hex(l.local, family),
+                                   hex(l.remote, family), static_cast<int>(l.state), l.tx, l.rx);
     if (l.state == TcpState::time_wait)
-      line += fmt::format("03:{:08X} 00000000     0        0 0 3 {}", l.timer_left_ns * USER_HZ_NR / SECOND_NS,
-                          pointer(l.local.port));
+      line += fmt::format("03:{:08X} 00000000     0        0 0 3 {}",
+                          l.timer_left_ns * USER_HZ_NR / SECOND_NS, pointer(l.local.port));
     else if (l.state == TcpState::listen)
-      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 100 0 0 10 0", l.uid, l.ino, pointer(l.ino));
+      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 100 0 0 10 0", l.uid, l.ino,
+                          pointer(l.ino));
     else
-      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 20 4 0 10 -1", l.uid, l.ino, pointer(l.ino));
+      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 20 4 0 10 -1", l.uid, l.ino,
+                          pointer(l.ino));
     out += v4 ? fmt::format("{:<149}\n", line) : line + "\n";
   }
   return out;
@@ -96,17 +101,19 @@ template <class T>
 std::string show_datagrams(int family) {
   const bool v4 = family == AF_INET;
   std::string out =
-      v4 ? fmt::format("{:<127}\n", "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
-                                    "timeout inode ref pointer drops")
-         : "  sl  local_address                         remote_address                        st tx_queue rx_queue tr "
+      v4 ? fmt::format("{:<127}\n",
+                       "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+                       "timeout inode ref pointer drops")
+         : "  sl  local_address                         remote_address                        st tx_queue "
+           "rx_queue tr "
            "tm->when retrnsmt   uid  timeout inode ref pointer drops\n";
   for_each_socket([&](Socket& s) {
     auto* udp = dynamic_cast<T*>(&s);
     if (udp == nullptr || s.family() != family || udp->port_number() == 0) return;
-    const std::string line =
-        fmt::format("{:5}: {} {} {:02X} 00000000:{:08X} 00:00000000 00000000 {:5}        0 {} 2 {} {}",
-                    udp->port_number(), hex(udp->local(), family), hex(udp->remote(), family),
-                    udp->connected() ? 1 : 7, udp->queued_bytes(), s.owner().euid, s.ino(), pointer(s.ino()), udp->drops());
+    const std::string line = fmt::format(
+        "{:5}: {} {} {:02X} 00000000:{:08X} 00:00000000 00000000 {:5}        0 {} 2 {} {}",
+        udp->port_number(), hex(udp->local(), family), hex(udp->remote(), family), udp->connected() ? 1 : 7,
+        udp->queued_bytes(), s.owner().euid, s.ino(), pointer(s.ino()), udp->drops());
     out += v4 ? fmt::format("{:<127}\n", line) : line + "\n";
   });
   return out;
@@ -124,7 +131,8 @@ std::string show_unix() {
     constexpr size_t PATH_OFFSET = offsetof(sockaddr_un, sun_path);
     if (const SockAddr& name = u->name(); name.len > PATH_OFFSET) {
       const bool abstract = name.bytes[PATH_OFFSET] == 0;
-      std::string text(reinterpret_cast<const char*>(name.bytes.data()) + PATH_OFFSET, name.len - PATH_OFFSET);
+      std::string text(reinterpret_cast<const char*>(name.bytes.data()) + PATH_OFFSET,
+                       name.len - PATH_OFFSET);
       if (!abstract) text = text.c_str();
       std::replace(text.begin(), text.end(), '\0', '@');
       out += " " + text;
@@ -135,12 +143,13 @@ std::string show_unix() {
 }
 
 std::string show_netlink() {
-  std::string out = "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n";
+  std::string out =
+      "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n";
   for_each_socket([&](Socket& s) {
     auto* n = dynamic_cast<NetlinkSocket*>(&s);
     if (n == nullptr || n->port_id() == 0) return;
-    out += fmt::format("{} {:<3} {:<10} {:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}\n", pointer(s.ino()), s.protocol(),
-                       n->port_id(), n->groups(), 0, 0, 0, 2, 0, s.ino());
+    out += fmt::format("{} {:<3} {:<10} {:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}\n", pointer(s.ino()),
+                       s.protocol(), n->port_id(), n->groups(), 0, 0, 0, 2, 0, s.ino());
   });
   return out;
 }
@@ -148,14 +157,17 @@ std::string show_netlink() {
 std::string show_dev() {
   const auto& c = lwip::lo_counters();
   return "Inter-|   Receive                                                |  Transmit\n"
-         " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls "
+         " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
+         "colls "
          "carrier compressed\n" +
-         fmt::format("{:>6}: {:7} {:7} {:4} {:4} {:4} {:5} {:10} {:9} {:8} {:7} {:4} {:4} {:4} {:5} {:7} {:10}\n", "lo",
-                     c.bytes, c.packets, 0, 0, 0, 0, 0, 0, c.bytes, c.packets, 0, 0, 0, 0, 0, 0);
+         fmt::format(
+             "{:>6}: {:7} {:7} {:4} {:4} {:4} {:5} {:10} {:9} {:8} {:7} {:4} {:4} {:4} {:5} {:7} {:10}\n",
+             "lo", c.bytes, c.packets, 0, 0, 0, 0, 0, 0, c.bytes, c.packets, 0, 0, 0, 0, 0, 0);
 }
 
 std::string show_route() {
-  return fmt::format("{:<127}\n", "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+  return fmt::format("{:<127}\n",
+                     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
 }
 
 std::string show_if_inet6() { return "00000000000000000000000000000001 01 80 10 80       lo\n"; }
@@ -179,8 +191,9 @@ std::string show_sockstat_family(int family) {
     if (auto* u = dynamic_cast<UdpSocket*>(&s); u != nullptr && u->port_number() != 0) udp++;
   });
   if (family == AF_INET6)
-    return fmt::format("TCP6: inuse {}\nUDP6: inuse {}\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n",
-                       listening_or_linked, udp);
+    return fmt::format(
+        "TCP6: inuse {}\nUDP6: inuse {}\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n",
+        listening_or_linked, udp);
   return fmt::format(
       "sockets: used {}\nTCP: inuse {} orphan 0 tw {} alloc {} mem 0\nUDP: inuse {} mem 0\nUDPLITE: inuse 0\n"
       "RAW: inuse 0\nFRAG: inuse 0 memory 0\n",
@@ -203,13 +216,25 @@ const ProcNetEntry ENTRIES[] = {
     {"sockstat", [] { return show_sockstat_family(AF_INET); }},
     {"sockstat6", [] { return show_sockstat_family(AF_INET6); }},
     // No raw or packet sockets, no neighbours, no multicast members: headers only.
-    {"raw", [] { return std::string("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
-                                    "timeout inode ref pointer drops\n"); }},
-    {"raw6", [] { return std::string("  sl  local_address                         remote_address                       "
-                                     " st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer "
-                                     "drops\n"); }},
-    {"packet", [] { return std::string("sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"); }},
-    {"arp", [] { return std::string("IP address       HW type     Flags       HW address            Mask     Device\n"); }},
+    {"raw",
+     [] {
+       return std::string(
+           "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+           "timeout inode ref pointer drops\n");
+     }},
+    {"raw6",
+     [] {
+       return std::string(
+           "  sl  local_address                         remote_address                       "
+           " st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer "
+           "drops\n");
+     }},
+    {"packet",
+     [] { return std::string("sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"); }},
+    {"arp",
+     [] {
+       return std::string("IP address       HW type     Flags       HW address            Mask     Device\n");
+     }},
     {"igmp", [] { return std::string("Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n"); }},
     {"dev_mcast", [] { return std::string(); }},
 };

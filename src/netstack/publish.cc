@@ -8,7 +8,9 @@ constexpr int SYN_RETRIES = 6;
 constexpr size_t DATAGRAM_MAX = 65536;
 
 // IoVec wants a pointer to fill or to read; sending only reads.
-IoVec source(std::span<const uint8_t> data) { return IoVec::kernel(const_cast<uint8_t*>(data.data()), data.size()); }
+IoVec source(std::span<const uint8_t> data) {
+  return IoVec::kernel(const_cast<uint8_t*>(data.data()), data.size());
+}
 }  // namespace
 
 PublishedTcp::PublishedTcp(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
@@ -26,7 +28,9 @@ Result<void> PublishedTcp::try_connect(int family) {
   const Endpoint remote{ip, guest_port_};
   port_ = std::make_unique<PortUser>();
   port_->ip = ip;
-  TRY(tcp_ports().bind_for_connect(*port_, [&](uint16_t p) { return tcp_table().pair_free({ip, p}, remote); }));
+  TRY(tcp_ports().bind_for_connect(*port_, [&](uint16_t p) {
+    return tcp_table().pair_free({ip, p}, remote);
+  }));
   local_ = {ip, port_->port};
   return start_connect(local_, remote, SYN_RETRIES);
 }
@@ -76,7 +80,8 @@ size_t PublishedTcp::read(std::span<uint8_t> buffer) {
 }
 
 bool PublishedTcp::at_eof() const {
-  return link_ && link_->unread(side_) == 0 && (link_->fin_received(side_) || link_->state(side_) == TcpState::close);
+  return link_ && link_->unread(side_) == 0 &&
+         (link_->fin_received(side_) || link_->state(side_) == TcpState::close);
 }
 
 void PublishedTcp::shutdown_write() {

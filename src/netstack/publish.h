@@ -17,10 +17,10 @@ class PublishedTcp final : public TcpInitiator {
  public:
   struct Callbacks {
     std::function<void()> connected;
-    std::function<void(int error)> failed;   // ECONNREFUSED, ETIMEDOUT; the last callback
-    std::function<void()> readable;          // bytes, or the guest's end of file
-    std::function<void()> writable;          // room again after a short write()
-    std::function<void(int error)> reset;    // the guest reset the connection; the last callback
+    std::function<void(int error)> failed;  // ECONNREFUSED, ETIMEDOUT; the last callback
+    std::function<void()> readable;         // bytes, or the guest's end of file
+    std::function<void()> writable;         // room again after a short write()
+    std::function<void(int error)> reset;   // the guest reset the connection; the last callback
   };
   explicit PublishedTcp(Callbacks callbacks);
   // Closes without a reset, unless close() was called before. Must not run inside a callback.
@@ -34,7 +34,7 @@ class PublishedTcp final : public TcpInitiator {
   // Bytes from the guest; 0: none now, or end of file if at_eof().
   size_t read(std::span<uint8_t> buffer);
   bool at_eof() const;
-  void shutdown_write();         // the outside half-closed
+  void shutdown_write();  // the outside half-closed
   void close(bool reset);
 
   // StreamEnd, TcpInitiator

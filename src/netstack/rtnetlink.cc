@@ -155,7 +155,8 @@ std::string wanted_name(std::span<const uint8_t> payload) {
     const auto a = opt_as<rtattr>(payload.subspan(at));
     if (a.rta_len < sizeof a || a.rta_len > payload.size() - at) break;
     if (a.rta_type == IFLA_IFNAME) {
-      const std::string s(reinterpret_cast<const char*>(&payload[at]) + RTA_LENGTH(0), a.rta_len - RTA_LENGTH(0));
+      const std::string s(reinterpret_cast<const char*>(&payload[at]) + RTA_LENGTH(0),
+                          a.rta_len - RTA_LENGTH(0));
       return s.c_str();
     }
     at += RTA_ALIGN(a.rta_len);
@@ -180,7 +181,8 @@ bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, N
     case RTM_GETROUTE:
       for (const LocalRoute& route : LOCAL_ROUTES) {
         const auto filter = opt_as<rtmsg>(payload).rtm_table;
-        if (wants(route.family) && (filter == RT_TABLE_UNSPEC || filter == RT_TABLE_LOCAL)) put_route(r, route, &out);
+        if (wants(route.family) && (filter == RT_TABLE_UNSPEC || filter == RT_TABLE_LOCAL))
+          put_route(r, route, &out);
       }
       break;
     case RTM_GETNEIGH:

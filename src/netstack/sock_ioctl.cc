@@ -86,7 +86,9 @@ Result<void> answer_lo(unsigned long cmd, int family, ifreq* r) {
     case SIOCGIFBRDADDR:
     case SIOCGIFNETMASK:
       if (family != AF_INET) return Error{family == AF_INET6 ? EINVAL : ENOTTY};
-      r->ifr_addr = inet_sockaddr(cmd == SIOCGIFNETMASK ? 0xff000000 : cmd == SIOCGIFBRDADDR ? 0 : INADDR_LOOPBACK);
+      r->ifr_addr = inet_sockaddr(cmd == SIOCGIFNETMASK   ? 0xff000000
+                                  : cmd == SIOCGIFBRDADDR ? 0
+                                                          : INADDR_LOOPBACK);
       return {};
     case SIOCGIFMTU:
       r->ifr_mtu = LO_MTU;

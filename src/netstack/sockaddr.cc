@@ -42,14 +42,11 @@ bool IpAddr::is_loopback() const {
 
 bool IpAddr::is_multicast() const { return is_v4() ? IN_MULTICAST(v4()) : b[0] == 0xff; }
 
-bool IpAddr::is_broadcast() const {
-  return is_v4() && (v4() == INADDR_BROADCAST || v4() == 0x7fffffff);
-}
+bool IpAddr::is_broadcast() const { return is_v4() && (v4() == INADDR_BROADCAST || v4() == 0x7fffffff); }
 
 size_t EndpointPairHash::operator()(const std::pair<Endpoint, Endpoint>& p) const {
   auto bytes = [](const Endpoint& e) {
-    return std::hash<std::string_view>{}(
-        {reinterpret_cast<const char*>(e.ip.b.data()), e.ip.b.size()});
+    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(e.ip.b.data()), e.ip.b.size()});
   };
   size_t h = bytes(p.first) * 31 + bytes(p.second);
   return h * 0x9e3779b97f4a7c15ULL + (static_cast<size_t>(p.first.port) << 16 | p.second.port);

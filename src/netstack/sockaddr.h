@@ -47,10 +47,10 @@ struct IpAddr {
   static IpAddr v4(uint32_t host_order);
   static IpAddr any(int family) { return family == AF_INET ? v4(INADDR_ANY) : IpAddr{}; }
   static IpAddr loopback(int family);
-  bool is_v4() const;      // v4-mapped
-  uint32_t v4() const;     // host order; only if is_v4()
-  bool is_any() const;     // 0.0.0.0 or ::
-  bool is_loopback() const;   // 127.0.0.0/8 or ::1: the only addresses of this host
+  bool is_v4() const;        // v4-mapped
+  uint32_t v4() const;       // host order; only if is_v4()
+  bool is_any() const;       // 0.0.0.0 or ::
+  bool is_loopback() const;  // 127.0.0.0/8 or ::1: the only addresses of this host
   bool is_multicast() const;
   bool is_broadcast() const;  // 255.255.255.255 and lo's 127.255.255.255
   int family() const { return is_v4() ? AF_INET : AF_INET6; }

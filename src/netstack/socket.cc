@@ -16,7 +16,12 @@ auto& all_sockets() {
 }  // namespace
 
 Socket::Socket(int family, int type, int protocol)
-    : File(O_RDWR), family_(family), type_(type), protocol_(protocol), ino_(alloc_anon_ino()), owner_(net_caller()) {
+    : File(O_RDWR),
+      family_(family),
+      type_(type),
+      protocol_(protocol),
+      ino_(alloc_anon_ino()),
+      owner_(net_caller()) {
   all_sockets().push_back(*this);
 }
 

@@ -34,26 +34,26 @@ struct ControlItem {
 
 struct SendMsg {
   IoVec* data;
-  int flags = 0;                  // MSG_*
-  SockAddr name;                  // len 0: none given
+  int flags = 0;  // MSG_*
+  SockAddr name;  // len 0: none given
   bool has_name = false;
-  std::vector<Ref<File>> files;   // SCM_RIGHTS
-  std::optional<ScmCreds> creds;  // SCM_CREDENTIALS, permission checked
+  std::vector<Ref<File>> files;      // SCM_RIGHTS
+  std::optional<ScmCreds> creds;     // SCM_CREDENTIALS, permission checked
   std::vector<ControlItem> control;  // the rest
 };
 
 struct RecvMsg {
   IoVec* data;
   int flags = 0;
-  int out_flags = 0;              // msg_flags
-  SockAddr name;                  // len 0: the protocol gives none
+  int out_flags = 0;  // msg_flags
+  SockAddr name;      // len 0: the protocol gives none
   std::vector<ControlItem> control;
-  std::vector<Ref<File>> files;   // SCM_RIGHTS, to be installed by the system call
+  std::vector<Ref<File>> files;  // SCM_RIGHTS, to be installed by the system call
 };
 
 // SOL_SOCKET options and what goes with them (socket(7)). Inherited by accepted sockets.
 struct SockOptions {
-  int sndbuf = 212992, rcvbuf = 212992;             // as getsockopt shows them: doubled
+  int sndbuf = 212992, rcvbuf = 212992;  // as getsockopt shows them: doubled
   bool sndbuf_locked = false, rcvbuf_locked = false;
   int rcvlowat = 1;
   uint64_t rcvtimeo_ns = UINT64_MAX, sndtimeo_ns = UINT64_MAX;
@@ -66,11 +66,11 @@ struct SockOptions {
 
 inline constexpr int SOCK_BUF_DEFAULT = 212992;  // net.core.{r,w}mem_{default,max}
 inline constexpr int SOCK_BUF_MAX = 212992;
-inline constexpr int SOMAXCONN_SYSCTL = 4096;    // net.core.somaxconn
+inline constexpr int SOMAXCONN_SYSCTL = 4096;  // net.core.somaxconn
 
-class Socket : public File,
-               public boost::intrusive::list_base_hook<
-                   boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class Socket
+    : public File,
+      public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   Socket(int family, int type, int protocol);
 
@@ -95,9 +95,9 @@ class Socket : public File,
   // Options; see sockopt.h. ENOPROTOOPT for what the socket does not have.
   virtual Result<void> set_option(int level, int name, std::span<const uint8_t> value);
   virtual Result<std::vector<uint8_t>> get_option(int level, int name, size_t max);
-  virtual int unread_bytes() { return 0; }             // SIOCINQ
-  virtual int unsent_bytes() { return 0; }             // SIOCOUTQ
-  virtual bool accepting() const { return false; }     // SO_ACCEPTCONN
+  virtual int unread_bytes() { return 0; }          // SIOCINQ
+  virtual int unsent_bytes() { return 0; }          // SIOCOUTQ
+  virtual bool accepting() const { return false; }  // SO_ACCEPTCONN
   virtual bool at_oob_mark() { return false; }
 
   // File
@@ -144,7 +144,7 @@ class Socket : public File,
   void add_timestamp(RecvMsg& m, uint64_t realtime_ns) const;
 
   WaitQueue queue_;
-  int error_ = 0;         // SO_ERROR
+  int error_ = 0;          // SO_ERROR
   uint32_t shutdown_ = 0;  // RCV_SHUTDOWN | SEND_SHUTDOWN
   static constexpr uint32_t RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK = 3;
 

@@ -26,7 +26,7 @@ namespace starry {
 namespace {
 
 constexpr SockoptRow ROWS[] = {
-#define SOCKOPT(level, name, type, access, support, note)                                    \
+#define SOCKOPT(level, name, type, access, support, note) \
   {level, name, #level, #name, SockoptType::type, SockoptAccess::access, SockoptSupport::support, note},
 #include "netstack/sockopts.def"
 #undef SOCKOPT

@@ -125,7 +125,8 @@ Result<void> InetSocket::set_ip_option(int name, OptIn value) {
           ntohl(value.size() >= sizeof(ip_mreq) ? mreq.imr_address.s_addr : mreq.imr_multiaddr.s_addr);
       const int index = value.size() >= sizeof(ip_mreqn) ? mreq.imr_ifindex : 0;
       if (index > LO_IFINDEX || index < 0) return Error{EADDRNOTAVAIL};
-      if (index == 0 && wanted != INADDR_ANY && !IpAddr::v4(wanted).is_loopback()) return Error{EADDRNOTAVAIL};
+      if (index == 0 && wanted != INADDR_ANY && !IpAddr::v4(wanted).is_loopback())
+        return Error{EADDRNOTAVAIL};
       return {};
     }
     case IP_ADD_MEMBERSHIP:

@@ -114,7 +114,8 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       opt.sndtimeo_ns = TRY(timeout_from(value));
       break;
     case SO_BINDTODEVICE: {
-      std::string device(reinterpret_cast<const char*>(value.data()), std::min<size_t>(value.size(), IFNAMSIZ - 1));
+      std::string device(reinterpret_cast<const char*>(value.data()),
+                         std::min<size_t>(value.size(), IFNAMSIZ - 1));
       device = device.c_str();
       if (!device.empty() && device != "lo") return Error{ENODEV};
       break;

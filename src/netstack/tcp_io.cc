@@ -125,7 +125,8 @@ Result<size_t> TcpSocket::recv(RecvMsg& m) {
     }
     const size_t seen = readable();
     auto r = wait(deadline, [&] {
-      return readable() > (peek ? seen : 0) || error_ != 0 || (shutdown_ & RCV_SHUTDOWN) || phase_ == Phase::closed;
+      return readable() > (peek ? seen : 0) || error_ != 0 || (shutdown_ & RCV_SHUTDOWN) ||
+             phase_ == Phase::closed;
     });
     if (!r.ok()) {
       if (done > 0) break;

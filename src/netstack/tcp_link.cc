@@ -96,8 +96,7 @@ void TcpLink::hold(int s, size_t n) {
   Side& to = peer(s);
   to.held = (to.held + n) % MSS;
   if (to.held == 0) return;
-  if (!to.push_timer)
-    to.push_timer = std::make_unique<Timer>([this, s] { push(s); });
+  if (!to.push_timer) to.push_timer = std::make_unique<Timer>([this, s] { push(s); });
   if (!to.push_timer->armed()) to.push_timer->arm(platform().monotonic_ns() + CORK_LIMIT_NS);
 }
 

@@ -69,11 +69,11 @@ class TcpLink final : public RefCounted {
 
   // How many bytes side s may have outstanding: its send buffer and the peer's receive buffer.
   void set_limits(int s, size_t send, size_t receive);
-  size_t room(int s) const;       // how much side s can write now
-  bool writeable(int s) const;    // at least a third of the buffer is free, as poll(2) wants it
+  size_t room(int s) const;     // how much side s can write now
+  bool writeable(int s) const;  // at least a third of the buffer is free, as poll(2) wants it
   void want_room(int s) { sides_[s].starved = true; }  // SOCK_NOSPACE: tell me when writeable
-  size_t unread(int s) const;     // readable by side s
-  size_t unsent(int s) const;     // beyond the peer's receive buffer (SIOCOUTQ)
+  size_t unread(int s) const;                          // readable by side s
+  size_t unsent(int s) const;                          // beyond the peer's receive buffer (SIOCOUTQ)
   bool fin_received(int s) const { return peer(s).fin; }
   bool fin_sent(int s) const { return sides_[s].fin; }
   uint64_t bytes_sent(int s) const { return sides_[s].sent; }
@@ -83,15 +83,15 @@ class TcpLink final : public RefCounted {
   // byte is out-of-band. May reset the connection (peer no longer reads), after which the call still
   // counts as a success, as on Linux where the RST comes back later.
   Result<size_t> write(int s, IoVec& from, size_t n, bool more, bool urgent);
-  void push(int s);                            // sends what `more` kept back
+  void push(int s);  // sends what `more` kept back
   // Takes (or looks at) received bytes; stops at the out-of-band byte.
   Result<size_t> read(int s, IoVec& to, size_t n, size_t offset, bool peek);
-  size_t discard(int s, size_t n);             // MSG_TRUNC
+  size_t discard(int s, size_t n);  // MSG_TRUNC
 
   // Out-of-band data (tcp(7)). nullopt: none announced, or taken already.
   std::optional<uint64_t> urgent_offset(int s) const;  // distance of the mark from the next byte
   Result<uint8_t> read_urgent(int s, bool peek, bool is_inline);
-  void skip_urgent(int s);                     // at the mark: jump over the byte
+  void skip_urgent(int s);  // at the mark: jump over the byte
 
   void shut_read(int s) { sides_[s].shut_read = true; }
   void send_fin(int s);
@@ -108,11 +108,11 @@ class TcpLink final : public RefCounted {
     uint64_t ino = 0;
     int family = AF_INET;
     ByteQueue in;
-    size_t held = 0;           // bytes at the end of `in` that the peer keeps back
+    size_t held = 0;  // bytes at the end of `in` that the peer keeps back
     size_t send_limit = 0, recv_limit = 0;
-    uint64_t taken = 0;        // bytes removed from `in` since the start
+    uint64_t taken = 0;  // bytes removed from `in` since the start
     uint64_t sent = 0;
-    bool fin = false;          // has sent one
+    bool fin = false;  // has sent one
     bool shut_read = false;
     bool starved = false;
     std::optional<uint64_t> urgent;  // position in `in`, counted as `taken`
@@ -127,12 +127,12 @@ class TcpLink final : public RefCounted {
   void consumed(int s, size_t n);
   void tell(int s, uint32_t events);
   void reset_side(int s);
-  void finish();               // leaves the tables
+  void finish();  // leaves the tables
 
   Side sides_[2];
   bool self_;
   bool reset_ = false, finished_ = false;
-  int first_closer_ = -1;      // who sent the first FIN: goes to TIME_WAIT
+  int first_closer_ = -1;  // who sent the first FIN: goes to TIME_WAIT
 };
 
 }  // namespace starry

@@ -10,8 +10,8 @@ namespace {
 constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
 constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 constexpr int SNDBUF_INITIAL = 16384, RCVBUF_INITIAL = 131072;  // net.ipv4.tcp_{w,r}mem
-constexpr int SNDBUF_TUNED = 2626560;  // what auto-tuning makes of it on lo
-constexpr int SYN_RETRIES = 6;         // net.ipv4.tcp_syn_retries
+constexpr int SNDBUF_TUNED = 2626560;                           // what auto-tuning makes of it on lo
+constexpr int SYN_RETRIES = 6;                                  // net.ipv4.tcp_syn_retries
 }  // namespace
 
 TcpSocket::TcpSocket(int family) : InetSocket(family, SOCK_STREAM, IPPROTO_TCP, tcp_ports()) {
@@ -66,7 +66,8 @@ void TcpSocket::apply_limits() {
 Result<void> TcpSocket::listen(int backlog) {
   if (phase_ != Phase::closed && phase_ != Phase::listening) return Error{EINVAL};
   if (progress_ != Progress::unconnected) return Error{EINVAL};
-  backlog_ = static_cast<int>(std::min(static_cast<unsigned>(backlog), static_cast<unsigned>(SOMAXCONN_SYSCTL)));
+  backlog_ =
+      static_cast<int>(std::min(static_cast<unsigned>(backlog), static_cast<unsigned>(SOMAXCONN_SYSCTL)));
   if (phase_ == Phase::listening) return {};
   const bool automatic = local_.port == 0;
   if (automatic && !bind_ephemeral().ok()) return Error{EADDRINUSE};
@@ -124,7 +125,8 @@ Result<Ref<Socket>> TcpSocket::accept() {
   if (phase_ != Phase::listening) return Error{EINVAL};
   if (accept_queue_.empty()) {
     if (nonblocking()) return Error{EAGAIN};
-    TRY(wait(rcv_deadline(), [&] { return !accept_queue_.empty() || phase_ != Phase::listening; }, true));
+    TRY(wait(
+        rcv_deadline(), [&] { return !accept_queue_.empty() || phase_ != Phase::listening; }, true));
     if (phase_ != Phase::listening) return Error{EINVAL};
   }
   Ref<TcpSocket> child = std::move(accept_queue_.front());
@@ -142,11 +144,11 @@ Result<void> TcpSocket::connect(const SockAddr& a) {
       return Error{EISCONN};
     case Progress::unconnected:
       if (phase_ != Phase::closed) return Error{EISCONN};
-    {
-      const Endpoint to = TRY(endpoint_from(a, family()));
-      TRY(begin_connect(to));
-      progress_ = Progress::connecting;
-    }
+      {
+        const Endpoint to = TRY(endpoint_from(a, family()));
+        TRY(begin_connect(to));
+        progress_ = Progress::connecting;
+      }
       // The answer is in already, but a non-blocking caller learns it from SO_ERROR, as on Linux.
       if (nonblocking()) return Error{EINPROGRESS};
       break;
@@ -202,7 +204,9 @@ Result<void> TcpSocket::begin_connect(Endpoint to) {
   return {};
 }
 
-TcpLink::Start TcpSocket::link_start() { return {this, local_, std::move(port_), owner().euid, ino(), family()}; }
+TcpLink::Start TcpSocket::link_start() {
+  return {this, local_, std::move(port_), owner().euid, ino(), family()};
+}
 
 void TcpSocket::on_connected(Ref<TcpLink> link, int side) {
   link_ = std::move(link);

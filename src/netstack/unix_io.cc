@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
 constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-constexpr uint32_t OVERFLOW_ID = 65534;   // uid and gid when nobody asked for credentials
+constexpr uint32_t OVERFLOW_ID = 65534;  // uid and gid when nobody asked for credentials
 constexpr size_t STREAM_MESSAGE_MAX = 64 * 1024;
 
 // What a message counts for in the sender's buffer (sk_buff::truesize).
@@ -126,8 +126,9 @@ Result<size_t> UnixSocket::send_message(SendMsg& m) {
     if (to != this && to->peer_ != this && to->queue_full()) {
       if (dont_wait(m.flags)) return Error{EAGAIN};
       const Ref<UnixSocket> keep(to);
-      const Wake w = wait_until(to->room_queue_, deadline,
-                                [&] { return !to->queue_full() || (to->shutdown_ & RCV_SHUTDOWN); }, true);
+      const Wake w = wait_until(
+          to->room_queue_, deadline, [&] { return !to->queue_full() || (to->shutdown_ & RCV_SHUTDOWN); },
+          true);
       if (w == Wake::timeout) return Error{EAGAIN};
       if (w == Wake::signal) return Error{deadline.is_never() ? ERESTARTSYS : EINTR};
       continue;
@@ -141,7 +142,8 @@ Result<size_t> UnixSocket::send_message(SendMsg& m) {
 
 void UnixSocket::add_creds(RecvMsg& m, const UnixMessage& msg) const {
   if (!opt.passcred) return;
-  m.control.push_back({SOL_SOCKET, SCM_CREDENTIALS, opt_bytes(msg.creds.value_or(ScmCreds{0, OVERFLOW_ID, OVERFLOW_ID}))});
+  m.control.push_back(
+      {SOL_SOCKET, SCM_CREDENTIALS, opt_bytes(msg.creds.value_or(ScmCreds{0, OVERFLOW_ID, OVERFLOW_ID}))});
 }
 
 void UnixSocket::after_dequeue() {
@@ -179,7 +181,8 @@ Result<size_t> UnixSocket::recv_stream(RecvMsg& m) {
         if (done > 0) break;
         return Error{EAGAIN};
       }
-      auto r = wait(deadline, [&] { return queue_.size() > index || error_ != 0 || (shutdown_ & RCV_SHUTDOWN); });
+      auto r =
+          wait(deadline, [&] { return queue_.size() > index || error_ != 0 || (shutdown_ & RCV_SHUTDOWN); });
       if (!r.ok()) {
         if (done > 0) break;
         return r.error();
@@ -229,7 +232,8 @@ Result<size_t> UnixSocket::recv_message(RecvMsg& m) {
       if (connection_mode() && (shutdown_ & RCV_SHUTDOWN)) return size_t{0};
       return Error{EAGAIN};
     }
-    TRY(wait(rcv_deadline(), [&] { return !queue_.empty() || error_ != 0 || (shutdown_ & RCV_SHUTDOWN); }, true));
+    TRY(wait(
+        rcv_deadline(), [&] { return !queue_.empty() || error_ != 0 || (shutdown_ & RCV_SHUTDOWN); }, true));
     if (queue_.empty()) {
       if (const int error = take_error()) return Error{error};
       return size_t{0};

@@ -171,7 +171,8 @@ Result<SockAddr> UnixSocket::peer_name() {
 Result<void> UnixSocket::listen(int backlog) {
   if (!connection_mode()) return Error{EOPNOTSUPP};
   if (name_.len == 0 || state_ == State::connected) return Error{EINVAL};
-  backlog_ = static_cast<int>(std::min(static_cast<unsigned>(backlog), static_cast<unsigned>(SOMAXCONN_SYSCTL)));
+  backlog_ =
+      static_cast<int>(std::min(static_cast<unsigned>(backlog), static_cast<unsigned>(SOMAXCONN_SYSCTL)));
   state_ = State::listening;
   listen_creds_ = peer_creds_ = own_creds();
   room_queue_.wake_all();
@@ -183,7 +184,8 @@ Result<Ref<Socket>> UnixSocket::accept() {
   if (state_ != State::listening) return Error{EINVAL};
   if (accept_queue_.empty()) {
     if (nonblocking()) return Error{EAGAIN};
-    TRY(wait(rcv_deadline(), [&] { return !accept_queue_.empty() || (shutdown_ & RCV_SHUTDOWN); }, true));
+    TRY(wait(
+        rcv_deadline(), [&] { return !accept_queue_.empty() || (shutdown_ & RCV_SHUTDOWN); }, true));
     if (accept_queue_.empty()) return Error{EINVAL};
   }
   Ref<UnixSocket> child = std::move(accept_queue_.front());
@@ -205,13 +207,17 @@ Result<void> UnixSocket::connect_stream(const SockAddr& a) {
   Ref<UnixSocket> listener;
   for (;;) {
     listener = Ref<UnixSocket>(TRY(find(a)));
-    if (listener->state_ != State::listening || (listener->shutdown_ & RCV_SHUTDOWN)) return Error{ECONNREFUSED};
+    if (listener->state_ != State::listening || (listener->shutdown_ & RCV_SHUTDOWN))
+      return Error{ECONNREFUSED};
     if (listener->accept_queue_.size() <= static_cast<size_t>(listener->backlog_)) break;
     if (nonblocking()) return Error{EAGAIN};
-    const Wake w = wait_until(listener->room_queue_, deadline, [&] {
-      return listener->accept_queue_.size() <= static_cast<size_t>(listener->backlog_) ||
-             listener->state_ != State::listening || (listener->shutdown_ & RCV_SHUTDOWN);
-    }, true);
+    const Wake w = wait_until(
+        listener->room_queue_, deadline,
+        [&] {
+          return listener->accept_queue_.size() <= static_cast<size_t>(listener->backlog_) ||
+                 listener->state_ != State::listening || (listener->shutdown_ & RCV_SHUTDOWN);
+        },
+        true);
     if (w == Wake::timeout) return Error{EAGAIN};
     if (w == Wake::signal) return Error{deadline.is_never() ? ERESTARTSYS : EINTR};
   }
@@ -254,7 +260,8 @@ Result<void> UnixSocket::shutdown(int how) {
   if (peer_ != nullptr && connection_mode()) {
     if (mask & RCV_SHUTDOWN) peer_->shutdown_ |= SEND_SHUTDOWN;
     if (mask & SEND_SHUTDOWN) peer_->shutdown_ |= RCV_SHUTDOWN;
-    peer_->wake_all(IN_EVENTS | OUT_EVENTS | EPOLLRDHUP | (peer_->shutdown_ == SHUTDOWN_MASK ? EPOLLHUP : 0u));
+    peer_->wake_all(IN_EVENTS | OUT_EVENTS | EPOLLRDHUP |
+                    (peer_->shutdown_ == SHUTDOWN_MASK ? EPOLLHUP : 0u));
   }
   wake_all(IN_EVENTS | OUT_EVENTS | EPOLLRDHUP | EPOLLHUP);
   room_queue_.wake_all();
@@ -269,7 +276,8 @@ uint32_t UnixSocket::poll() {
   if (shutdown_ & RCV_SHUTDOWN) mask |= EPOLLRDHUP | IN_EVENTS;
   if (!queue_.empty() || !accept_queue_.empty()) mask |= IN_EVENTS;
   if (connection_mode() && state_ == State::unconnected) mask |= EPOLLHUP;
-  const bool peer_full = !connection_mode() && peer_ != nullptr && peer_->peer_ != this && peer_->queue_full();
+  const bool peer_full =
+      !connection_mode() && peer_ != nullptr && peer_->peer_ != this && peer_->queue_full();
   if (writable() && !peer_full) mask |= OUT_EVENTS;
   return mask;
 }

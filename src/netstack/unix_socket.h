@@ -72,7 +72,9 @@ class UnixSocket final : public Socket {
  private:
   bool stream() const { return type() == SOCK_STREAM; }
   bool connection_mode() const { return type() != SOCK_DGRAM; }
-  bool writable() const { return state_ != State::listening && account_->used * 4 <= static_cast<size_t>(opt.sndbuf); }
+  bool writable() const {
+    return state_ != State::listening && account_->used * 4 <= static_cast<size_t>(opt.sndbuf);
+  }
   bool queue_full() const { return queue_.size() > static_cast<size_t>(backlog_); }
   ScmCreds own_creds() const;
 
@@ -80,7 +82,7 @@ class UnixSocket final : public Socket {
   Result<UnixSocket*> find(const SockAddr& a) const;
   Result<void> connect_stream(const SockAddr& a);
   Result<void> connect_datagram(const SockAddr& a);
-  void link_to(UnixSocket& peer);      // one direction
+  void link_to(UnixSocket& peer);  // one direction
   void unlink_peer();
 
   Result<size_t> send_stream(SendMsg& m);
@@ -94,17 +96,17 @@ class UnixSocket final : public Socket {
   void after_dequeue();
 
   State state_ = State::unconnected;
-  SockAddr name_;                      // len 0: unnamed
-  Path path_;                          // of a pathname socket
+  SockAddr name_;  // len 0: unnamed
+  Path path_;      // of a pathname socket
   UnixBinding binding_{*this};
   UnixSocket* peer_ = nullptr;
-  std::optional<SockAddr> gone_peer_;       // name of the peer that closed
-  std::vector<UnixSocket*> linked_to_us_;   // whose peer_ we are
+  std::optional<SockAddr> gone_peer_;      // name of the peer that closed
+  std::vector<UnixSocket*> linked_to_us_;  // whose peer_ we are
   std::deque<std::unique_ptr<UnixMessage>> queue_;
   std::deque<Ref<UnixSocket>> accept_queue_;
-  bool embryo_ = false;                // not accepted yet
-  int backlog_;                        // listeners: of accept_queue_; datagrams: of queue_
-  WaitQueue room_queue_;               // who waits for room in queue_ or accept_queue_
+  bool embryo_ = false;   // not accepted yet
+  int backlog_;           // listeners: of accept_queue_; datagrams: of queue_
+  WaitQueue room_queue_;  // who waits for room in queue_ or accept_queue_
   Ref<UnixSendAccount> account_;
   std::optional<ScmCreds> peer_creds_, listen_creds_;
 };

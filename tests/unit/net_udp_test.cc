@@ -67,7 +67,8 @@ TEST_F(UdpTest, RefusedWhenConnected) {
 }
 
 TEST_F(UdpTest, ConnectedSocketsWin) {
-  auto server = open(AF_INET, SOCK_DGRAM), special = open(AF_INET, SOCK_DGRAM), client = open(AF_INET, SOCK_DGRAM);
+  auto server = open(AF_INET, SOCK_DGRAM), special = open(AF_INET, SOCK_DGRAM),
+       client = open(AF_INET, SOCK_DGRAM);
   for (auto* s : {&server, &special}) set(**s, SOL_SOCKET, SO_REUSEADDR, 1);
   EXPECT_EQ(0, server->bind(v4("0.0.0.0", 0)).code());
   const uint16_t port = port_of(*server);
@@ -187,7 +188,8 @@ TEST_F(UdpTest, ProcNet) {
     return std::string();
   };
   const std::string tcp = show_file("tcp");
-  EXPECT_NE(std::string::npos, tcp.find("0100007F:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0"));
+  EXPECT_NE(std::string::npos,
+            tcp.find("0100007F:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0"));
   for (const auto& e : proc_net_entries()) {
     const std::string text = e.show();
     EXPECT_TRUE(text.empty() || text.back() == '\n') << e.name;

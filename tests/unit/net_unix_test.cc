@@ -147,7 +147,7 @@ TEST_F(UnixTest, CyclesAreCollected) {
   {
     auto [a, b] = pair(SOCK_STREAM);
     EXPECT_EQ(1, send_file(*a, w1));
-    EXPECT_EQ(1, send_file(*a, b));   // b sits in its own queue
+    EXPECT_EQ(1, send_file(*a, b));  // b sits in its own queue
     EXPECT_EQ(1, send_file(*b, a));
   }
   w1.reset();

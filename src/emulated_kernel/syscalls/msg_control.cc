@@ -56,7 +56,8 @@ Result<void> read_control(Task& t, const Socket& s, UserAddr addr, uint64_t len,
     std::memcpy(&h, &buf[at], sizeof h);
     if (h.cmsg_len < sizeof h || h.cmsg_len > len - at) return Error{EINVAL};
     const std::span<const uint8_t> data(&buf[at] + HEADER, h.cmsg_len - HEADER);
-    const bool scm = h.cmsg_level == SOL_SOCKET && (h.cmsg_type == SCM_RIGHTS || h.cmsg_type == SCM_CREDENTIALS);
+    const bool scm =
+        h.cmsg_level == SOL_SOCKET && (h.cmsg_type == SCM_RIGHTS || h.cmsg_type == SCM_CREDENTIALS);
     if (scm && s.family() == AF_UNIX) {
       TRY(h.cmsg_type == SCM_RIGHTS ? take_files(t, data, out) : take_creds(t, data, out));
     } else if (h.cmsg_level == SOL_SOCKET && !scm) {
@@ -114,7 +115,8 @@ class ControlWriter {
     }
     if (fds.size() < m_->files.size()) m_->out_flags |= MSG_CTRUNC;
     if (fds.empty()) return {};
-    auto r = put(SOL_SOCKET, SCM_RIGHTS, {reinterpret_cast<const uint8_t*>(fds.data()), fds.size() * sizeof(int)});
+    auto r =
+        put(SOL_SOCKET, SCM_RIGHTS, {reinterpret_cast<const uint8_t*>(fds.data()), fds.size() * sizeof(int)});
     if (!r.ok())
       for (int fd : fds) t_.files->remove(fd);
     return r;

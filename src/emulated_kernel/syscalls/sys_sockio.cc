@@ -75,7 +75,8 @@ Result<size_t> recv_one(Task& t, Socket& s, UserAddr msg, unsigned flags) {
 // Both multi-message calls: an error after the first message only ends the loop.
 UserAddr nth_header(UserPtr<GuestMmsghdr> vec, unsigned i) { return vec.addr + i * sizeof(GuestMmsghdr); }
 Result<void> put_length(Task& t, UserPtr<GuestMmsghdr> vec, unsigned i, size_t n) {
-  return t.mem().put(UserPtr<uint32_t>{nth_header(vec, i) + offsetof(GuestMmsghdr, len)}, static_cast<uint32_t>(n));
+  return t.mem().put(UserPtr<uint32_t>{nth_header(vec, i) + offsetof(GuestMmsghdr, len)},
+                     static_cast<uint32_t>(n));
 }
 
 }  // namespace
@@ -93,8 +94,8 @@ SysResult sys_sendto(Task& t, int sockfd, UserPtr<const void> buf, size_t len, u
   return static_cast<int64_t>(TRY(s->send(m)));
 }
 
-SysResult sys_recvfrom(Task& t, int sockfd, UserPtr<void> buf, size_t len, unsigned flags, UserPtr<void> src_addr,
-                       UserPtr<int> addrlen) {
+SysResult sys_recvfrom(Task& t, int sockfd, UserPtr<void> buf, size_t len, unsigned flags,
+                       UserPtr<void> src_addr, UserPtr<int> addrlen) {
   IoVec data = TRY(one_buffer(t, buf.addr, len));
   const Ref<Socket> s = TRY(get_socket(t, sockfd));
   RecvMsg m{&data};

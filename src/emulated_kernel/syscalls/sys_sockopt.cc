@@ -10,7 +10,8 @@ namespace {
 constexpr int OPTION_SIZE_MAX = 4096;  // more than any option has
 }
 
-SysResult sys_setsockopt(Task& t, int sockfd, int level, int optname, UserPtr<const void> optval, int optlen) {
+SysResult sys_setsockopt(Task& t, int sockfd, int level, int optname, UserPtr<const void> optval,
+                         int optlen) {
   if (optlen < 0) return Error{EINVAL};
   const Ref<Socket> s = TRY(get_socket(t, sockfd));
   std::vector<uint8_t> value(static_cast<size_t>(std::min(optlen, OPTION_SIZE_MAX)));
@@ -19,7 +20,8 @@ SysResult sys_setsockopt(Task& t, int sockfd, int level, int optname, UserPtr<co
   return 0;
 }
 
-SysResult sys_getsockopt(Task& t, int sockfd, int level, int optname, UserPtr<void> optval, UserPtr<int> optlen) {
+SysResult sys_getsockopt(Task& t, int sockfd, int level, int optname, UserPtr<void> optval,
+                         UserPtr<int> optlen) {
   const Ref<Socket> s = TRY(get_socket(t, sockfd));
   const int room = TRY(t.mem().get(optlen));
   if (room < 0) return Error{EINVAL};
