@@ -61,6 +61,7 @@ def wait_for(what, condition, seconds=30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
+            print("ok    " + what)
             return True
         time.sleep(0.05)
     check(what, "not within %d s" % seconds, None)
