@@ -102,10 +102,14 @@ bool GuestTree::exists(const std::string& path, const std::string& start) const 
   return from && walk_path(kernel.caller(), from.value()->cwd, path, WALK_FOLLOW).ok();
 }
 
-std::vector<std::string> GuestTree::changes() const {
+std::vector<std::string> GuestTree::changes(const Options& options) const {
   if (!overlay_) return {};
   Result<std::vector<std::string>> r = overlay_changes(*overlay_);
-  return r ? std::move(r).value() : std::vector<std::string>{};
+  if (!r) return {};
+  std::vector<std::string> paths = std::move(r).value();
+  for (const Options::Bind& b : options.binds)
+    std::erase_if(paths, [&](const std::string& p) { return b.guest == p || b.guest.starts_with(p + "/"); });
+  return paths;
 }
 
 }  // namespace starry

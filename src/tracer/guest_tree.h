@@ -22,8 +22,8 @@ class GuestTree {
   Ref<File> open_device(const char* path, int flags) const;
   // Whether `path`, relative to the directory `start`, names a file, whoever may use it.
   bool exists(const std::string& path, const std::string& start) const;
-  // What the guest has changed: paths.
-  std::vector<std::string> changes() const;
+  // What the guest has changed: paths. Not the directories made for --bind.
+  std::vector<std::string> changes(const Options& options) const;
 
  private:
   Ref<Inode> overlay_;

@@ -211,6 +211,10 @@ void Launch::first_exited(int status) {
   first_gone_ = true;
   control_host_.first_pid = 0;
   console_.finish();
+  // As shells do, which see no signal here: silent about those that are somebody's wish.
+  if (const int signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+      signo != 0 && signo != SIGINT && signo != SIGPIPE && interrupts_ < 2 && !options_.quiet)
+    host_message(fmt::format("{} was ended by {}", options_.command[0], signal_name(signo)));
   if (!options_.quiet) notice_.arm(platform().monotonic_ns() + NOTICE_AFTER_NS);
 }
 
@@ -229,6 +233,7 @@ void Launch::on_signal(int signo) {
   }
   if (signo == SIGHUP && tty != nullptr) tty->hangup();
   if (signo == SIGINT && ++interrupts_ > 1) {
+    host_message("interrupted twice: killing all processes");
     signal_everybody(SIGKILL);
   } else if (first_gone_) {
     signal_everybody(signo);
@@ -241,7 +246,7 @@ void Launch::on_signal(int signo) {
 }
 
 void Launch::summarize() {
-  const std::vector<std::string> changes = tree_.changes();
+  const std::vector<std::string> changes = tree_.changes(options_);
   if (changes.empty()) return;
   state_->keep();
   if (!options_.quiet)
