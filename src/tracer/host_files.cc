@@ -121,8 +121,8 @@ class RealHostFiles final : public HostFiles {
       if (r == 0) return done;
       if (r < 0) {
         if (errno == EINTR) continue;
-        bool unsupported = errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
-                           errno == EPERM;
+        bool unsupported =
+            errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM;
         if (!unsupported || done != 0) return Error{errno};
         return copy_by_hand(from, from_off, to, to_off, n);
       }

@@ -63,8 +63,7 @@ Result<Path> mknod_at(const Caller& c, const Path& start, std::string_view path,
 Result<Path> mkdir_at(const Caller& c, const Path& start, std::string_view path, uint32_t mode) {
   Path dir;
   Path p = TRY(free_name(c, start, path, true, &dir));
-  return create(dir, p,
-                TRY(new_inode(*dir.dentry->inode(), c.cred, S_IFDIR | (mode & 01777), c.fs.umask)));
+  return create(dir, p, TRY(new_inode(*dir.dentry->inode(), c.cred, S_IFDIR | (mode & 01777), c.fs.umask)));
 }
 
 Result<void> symlink_at(const Caller& c, const std::string& target, const Path& start,

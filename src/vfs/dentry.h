@@ -16,9 +16,9 @@
 
 namespace starry {
 
-class Dentry final : public RefCounted,
-                     public boost::intrusive::list_base_hook<
-                         boost::intrusive::link_mode<boost::intrusive::safe_link>> {
+class Dentry final
+    : public RefCounted,
+      public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>> {
  public:
   static Ref<Dentry> make_root(Ref<Inode> inode);
   // A place without a parent: pipes, sockets, memfds, O_TMPFILE. `name` is what d_path shows.

@@ -10,9 +10,9 @@
 
 namespace starry {
 
-class HostDir final : public RefCounted,
-                      public boost::intrusive::list_base_hook<
-                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class HostDir final
+    : public RefCounted,
+      public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   // The top of a tree: `fd` stays open.
   HostDir(HostFd fd, uint64_t host_dev) : dev(host_dev), fd_(std::move(fd)) {}

@@ -69,7 +69,7 @@ void Inode::apply_attr(const SetAttr& a) {
 Result<void> Inode::setattr(const SetAttr&) { return Error{EPERM}; }
 
 Result<void> Inode::permission(const Cred& cred, int may) {
-  return generic_permission(TRY(stat()), cred, may);
+  return generic_permission(TRY(ownership()), cred, may);
 }
 
 Result<std::string> Inode::getxattr(const std::string&) { return Error{EOPNOTSUPP}; }

@@ -94,8 +94,11 @@ class Inode : public RefCounted {
 
   // --- Attributes ---
   // Current attributes. The default returns `attr`; override when they are computed (owner of
-  // /proc/PID) or must be fetched. Must be cheap: called on every path component.
+  // /proc/PID) or must be fetched.
   virtual Result<Kstat> stat() { return attr; }
+  // The same where only mode, owner and group count: asked on every path component, must be cheap.
+  // Override where stat() is not and `attr` has these three.
+  virtual Result<Kstat> ownership() { return stat(); }
   // Default EPERM. In-memory file systems: `apply_attr(a); return {};`.
   virtual Result<void> setattr(const SetAttr& a);
   // Default: the mode bits with the capability rules of path_resolution(7). EACCES.
@@ -148,17 +151,18 @@ class Inode : public RefCounted {
   // Attributes as far as they are kept in memory.
   Kstat attr;
   // State that other subsystems hang on an inode; they own the meaning.
-  Ref<RefCounted> pipe_state;            // FIFO: fd/pipe
-  Ref<FileLocks> locks;                  // flock(2), fcntl(2) locks: fd/locks.h
-  Ref<RefCounted> watches;               // inotify(7): fd/inotify.h, told through vfs/notify.h
-  UnixBinding* unix_binding = nullptr;   // S_IFSOCK: who is bound there (weak)
-  int opens = 0;                         // open files of this inode
-  int writers = 0;                       // those of regular files that are open for writing
+  Ref<RefCounted> pipe_state;           // FIFO: fd/pipe
+  Ref<FileLocks> locks;                 // flock(2), fcntl(2) locks: fd/locks.h
+  Ref<RefCounted> watches;              // inotify(7): fd/inotify.h, told through vfs/notify.h
+  UnixBinding* unix_binding = nullptr;  // S_IFSOCK: who is bound there (weak)
+  int opens = 0;                        // open files of this inode
+  int writers = 0;                      // those of regular files that are open for writing
+  int executed = 0;                     // those that are programs being run: no writers then (ETXTBSY)
 
  protected:
-  void apply_attr(const SetAttr& a);     // into `attr`; updates ctime
-  void touch_mtime();                    // mtime = ctime = now
-  static timespec now();                 // CLOCK_REALTIME of the platform
+  void apply_attr(const SetAttr& a);  // into `attr`; updates ctime
+  void touch_mtime();                 // mtime = ctime = now
+  static timespec now();              // CLOCK_REALTIME of the platform
 
  private:
   Ref<SuperBlock> sb_;
@@ -166,8 +170,8 @@ class Inode : public RefCounted {
 
 // --- File system types (filesystems(5)) ---
 struct MountArgs {
-  std::string source;  // first field of /proc/mounts
-  std::string data;    // comma-separated options: "size=64k,mode=1777"
+  std::string source;       // first field of /proc/mounts
+  std::string data;         // comma-separated options: "size=64k,mode=1777"
   unsigned long flags = 0;  // MS_*
 };
 struct FileSystemType {

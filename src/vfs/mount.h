@@ -16,17 +16,17 @@ class Mount final : public RefCounted {
  public:
   Mount(Ref<SuperBlock> sb, Ref<Dentry> root, std::string source, unsigned long flags);
 
-  const int id;             // mnt_id of statx(2), first field of mountinfo
+  const int id;  // mnt_id of statx(2), first field of mountinfo
   const Ref<SuperBlock> sb;
-  const Ref<Dentry> root;   // of this mount: not the file system's root for bind mounts
+  const Ref<Dentry> root;  // of this mount: not the file system's root for bind mounts
   std::string source;
-  unsigned long flags;      // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME
-  Ref<Mount> parent;        // null for the root mount and after umount
-  Ref<Dentry> mountpoint;   // in parent
+  unsigned long flags;     // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME
+  Ref<Mount> parent;       // null for the root mount and after umount
+  Ref<Dentry> mountpoint;  // in parent
   std::vector<Ref<Mount>> children;
   bool attached = false;
 
-  bool read_only() const;   // MS_RDONLY here
+  bool read_only() const;  // MS_RDONLY here
   // "rw,nosuid,nodev" and the superblock's options, as /proc/mounts shows them.
   std::string options() const;
 };

@@ -59,7 +59,8 @@ Result<Ref<File>> finish_open(const Path& p, int flags) {
   return f;
 }
 
-Result<Ref<File>> open_tmpfile(const Caller& c, const Path& start, std::string_view path, const OpenHow& how) {
+Result<Ref<File>> open_tmpfile(const Caller& c, const Path& start, std::string_view path,
+                               const OpenHow& how) {
   Path dir = TRY(walk_path(c, start, path, how.resolve | WALK_FOLLOW | WALK_DIRECTORY));
   TRY(path_permission(dir, c.cred, MAY_WRITE | MAY_EXEC));
   NewInode n = TRY(new_inode(*dir.dentry->inode(), c.cred, S_IFREG | (how.mode & 07777), c.fs.umask));
@@ -103,6 +104,7 @@ Result<Ref<File>> open_path(const Caller& c, const Path& where, int flags) {
   if (flags & O_PATH) return Ref<File>(make_ref<PathFile>(where, flags & ~OPEN_ONLY));
   if ((flags & O_DIRECTORY) && !where.dentry->inode()->is_dir()) return Error{ENOTDIR};
   TRY(may_open(c, where, flags));
+  if ((access_of(flags) & MAY_WRITE) && where.dentry->inode()->executed > 0) return Error{ETXTBSY};
   TRY(break_leases(where.dentry->inode()->locks.get(), flags));
   const bool truncate = (flags & O_TRUNC) && where.dentry->inode()->is_regular();
   if (truncate) TRY(truncate_for_open(where));

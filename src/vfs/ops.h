@@ -28,7 +28,8 @@ Result<Ref<File>> open_path(const Caller& c, const Path& where, int flags);
 
 // --- create.cc ---
 // mknod(2), and creation of plain files and sockets: `mode` with the type bits (0 = S_IFREG).
-Result<Path> mknod_at(const Caller& c, const Path& start, std::string_view path, uint32_t mode, uint64_t rdev);
+Result<Path> mknod_at(const Caller& c, const Path& start, std::string_view path, uint32_t mode,
+                      uint64_t rdev);
 Result<Path> mkdir_at(const Caller& c, const Path& start, std::string_view path, uint32_t mode);
 Result<void> symlink_at(const Caller& c, const std::string& target, const Path& start, std::string_view path);
 Result<void> link_at(const Caller& c, const Path& old, const Path& start, std::string_view path);

@@ -48,11 +48,10 @@ Result<void> may_create(const Path& dir, const Cred& cred) {
 Result<void> may_delete(const Path& dir, Dentry& victim, const Cred& cred, bool as_dir) {
   if (victim.negative()) return Error{ENOENT};
   TRY(dir.dentry->inode()->permission(cred, MAY_WRITE | MAY_EXEC));
-  Kstat parent = TRY(dir.dentry->inode()->stat());
+  Kstat parent = TRY(dir.dentry->inode()->ownership());
   if (parent.mode & S_ISVTX) {
-    Kstat st = TRY(victim.inode()->stat());
-    if (cred.fsuid != st.uid && cred.fsuid != parent.uid && !cred.capable(CAP_NR_FOWNER))
-      return Error{EPERM};
+    Kstat st = TRY(victim.inode()->ownership());
+    if (cred.fsuid != st.uid && cred.fsuid != parent.uid && !cred.capable(CAP_NR_FOWNER)) return Error{EPERM};
   }
   if (as_dir && !victim.inode()->is_dir()) return Error{ENOTDIR};
   if (!as_dir && victim.inode()->is_dir()) return Error{EISDIR};
@@ -65,7 +64,7 @@ Result<NewInode> new_inode(Inode& dir, const Cred& cred, uint32_t mode, uint32_t
   n.mode = S_ISLNK(mode) ? (S_IFLNK | 0777) : (mode & ~(umask & 0777));
   n.uid = cred.fsuid;
   n.gid = cred.fsgid;
-  Kstat parent = TRY(dir.stat());
+  Kstat parent = TRY(dir.ownership());
   if (parent.mode & S_ISGID) {
     n.gid = parent.gid;
     if (S_ISDIR(mode))

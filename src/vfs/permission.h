@@ -13,9 +13,8 @@ struct Path;
 struct NewInode;
 
 // Capabilities that the VFS knows, by number (linux/capability.h).
-inline constexpr int CAP_NR_CHOWN = 0, CAP_NR_DAC_OVERRIDE = 1, CAP_NR_DAC_READ_SEARCH = 2,
-                     CAP_NR_FOWNER = 3, CAP_NR_FSETID = 4, CAP_NR_SYS_CHROOT = 18,
-                     CAP_NR_SYS_ADMIN = 21, CAP_NR_MKNOD = 27;
+inline constexpr int CAP_NR_CHOWN = 0, CAP_NR_DAC_OVERRIDE = 1, CAP_NR_DAC_READ_SEARCH = 2, CAP_NR_FOWNER = 3,
+                     CAP_NR_FSETID = 4, CAP_NR_SYS_CHROOT = 18, CAP_NR_SYS_ADMIN = 21, CAP_NR_MKNOD = 27;
 
 // The mode bits of `attr` against `may` (MAY_READ | ...). EACCES.
 Result<void> generic_permission(const Kstat& attr, const Cred& cred, int may);

@@ -70,7 +70,8 @@ Result<void> DataInode::fallocate(int mode, int64_t offset, int64_t len) {
   return {};
 }
 
-RegularFile::RegularFile(const Path& where, int flags, Ref<HostData> data) : File(flags), data_(std::move(data)) {
+RegularFile::RegularFile(const Path& where, int flags, Ref<HostData> data)
+    : File(flags), data_(std::move(data)) {
   path = std::make_shared<const Path>(where);
   ++inode().opens;
   if (writable()) ++inode().writers;
@@ -80,6 +81,7 @@ RegularFile::RegularFile(const Path& where, int flags, Ref<HostData> data) : Fil
 RegularFile::~RegularFile() {
   --inode().opens;
   if (writable()) --inode().writers;
+  if (denies_writers_) --inode().executed;
   data_ = nullptr;  // before the inode may go
   notify_file(*path->dentry, writable() ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
   notify_last_close(*path->dentry);
@@ -141,8 +143,8 @@ Result<size_t> RegularFile::do_read(IoVec& to, int64_t* at) {
 
 Result<size_t> RegularFile::put(HostData& d, const void* buf, size_t n, uint64_t* offset, bool append) {
   n = TRY(inode().may_write(*offset, n));
-  size_t done = append ? TRY(host_files().append(d.fd(), buf, n))
-                       : TRY(host_files().pwrite(d.fd(), buf, n, *offset));
+  size_t done =
+      append ? TRY(host_files().append(d.fd(), buf, n)) : TRY(host_files().pwrite(d.fd(), buf, n, *offset));
   if (append) {
     auto end = TRY(host_files().seek(d.fd(), 0, SEEK_END));
     *offset = static_cast<uint64_t>(end);
@@ -273,6 +275,11 @@ Result<void> RegularFile::fallocate(int mode, int64_t off, int64_t len) {
 Result<void> RegularFile::add_seals(int seals) {
   if (!writable()) return Error{EPERM};
   return inode().add_seals(seals);
+}
+
+void RegularFile::deny_writers() {
+  if (!denies_writers_) ++inode().executed;
+  denies_writers_ = true;
 }
 
 std::string RegularFile::describe() const { return vfs_path_name(*path, Path()); }

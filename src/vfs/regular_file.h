@@ -41,7 +41,7 @@ class DataInode : public Inode {
   virtual void wrote(uint64_t /*end*/) {}  // afterwards
   virtual void was_read() {}
   virtual Result<void> fallocate(int mode, int64_t offset, int64_t len);
-  virtual void mapped_writable() {}        // stores through a mapping will go unnoticed
+  virtual void mapped_writable() {}  // stores through a mapping will go unnoticed
   virtual Result<int> seals() { return Error{EINVAL}; }
   virtual Result<void> add_seals(int /*seals*/) { return Error{EINVAL}; }
 
@@ -75,6 +75,9 @@ class RegularFile final : public File {
   Result<void> add_seals(int seals) override;
   std::string describe() const override;
 
+  // This description is a program that runs: until it goes, nobody opens the file for writing.
+  void deny_writers();
+
   // copy_file_range(2) between regular files, without the data passing through guest memory.
   static Result<uint64_t> copy(RegularFile& from, uint64_t from_off, RegularFile& to, uint64_t to_off,
                                uint64_t len);
@@ -87,6 +90,7 @@ class RegularFile final : public File {
   Result<size_t> put(HostData& d, const void* buf, size_t n, uint64_t* offset, bool append);
 
   Ref<HostData> data_;
+  bool denies_writers_ = false;
 };
 
 }  // namespace starry

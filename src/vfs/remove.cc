@@ -94,8 +94,8 @@ Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view 
   if (old_d->mounts > 0 || new_d->mounts > 0 || is_root_of_mount(Path(old_dir.mount, old_d)))
     return Error{EBUSY};
 
-  TRY(old_dir.dentry->inode()->rename(old_d->name(), *old_d->inode(), *new_dir.dentry->inode(),
-                                      new_d->name(), new_d->inode(), exchange ? RENAME_EXCHANGE : 0));
+  TRY(old_dir.dentry->inode()->rename(old_d->name(), *old_d->inode(), *new_dir.dentry->inode(), new_d->name(),
+                                      new_d->inode(), exchange ? RENAME_EXCHANGE : 0));
   const std::string old_name = old_d->name(), new_name = new_d->name();
   if (exchange)
     Dentry::exchange(*old_d, *new_d);

@@ -110,6 +110,7 @@ Result<void> truncate_path(const Caller& c, const Path& p, int64_t size) {
   if (inode.is_dir()) return Error{EISDIR};
   if (!inode.is_regular()) return Error{EINVAL};
   TRY(path_permission(p, c.cred, MAY_WRITE));
+  if (inode.executed > 0) return Error{ETXTBSY};
   TRY(break_leases(inode.locks.get(), O_WRONLY));
   TRY(drop_privileged_bits(c.cred, inode));
   SetAttr a;

@@ -10,6 +10,7 @@
 #include "vfs/mount.h"
 #include "vfs/ops.h"
 #include "vfs/permission.h"
+#include "vfs/regular_file.h"
 
 namespace starry {
 
@@ -41,7 +42,8 @@ Result<Path> make_mountpoint(const Caller& c, std::string_view target, bool dir)
     Result<Path> p = walk_path(c, root, part, WALK_FOLLOW);
     if (!p.ok() && p.code() != ENOENT) return p.error();
     const bool last = slash == std::string_view::npos;
-    if (!p.ok()) p = last && !dir ? mknod_at(c, root, part, S_IFREG | 0644, 0) : mkdir_at(c, root, part, 0755);
+    if (!p.ok())
+      p = last && !dir ? mknod_at(c, root, part, S_IFREG | 0644, 0) : mkdir_at(c, root, part, 0755);
     if (last || !p.ok()) return p;
   }
 }
@@ -60,8 +62,7 @@ Result<void> vfs_mount_inode(Ref<Inode> root, std::string source, std::string_vi
   Path where = make_dirs ? TRY(make_mountpoint(c, target, root->is_dir()))
                          : TRY(walk_path(c, fs->root, target, WALK_FOLLOW));
   Ref<SuperBlock> sb(&root->sb());
-  TRY(attach_mount(where,
-                   make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source), flags)));
+  TRY(attach_mount(where, make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source), flags)));
   return {};
 }
 
@@ -101,8 +102,10 @@ Result<Ref<File>> vfs_open_exec(Task& t, int dirfd, std::string_view path, int a
   if (inode.is_symlink()) return Error{ELOOP};
   if (!inode.is_regular() || (p.mount->flags & MS_NOEXEC)) return Error{EACCES};
   TRY(inode.permission(*t.cred, MAY_EXEC));
+  if (inode.writers > 0) return Error{ETXTBSY};
   Ref<File> f = TRY(inode.open(p, O_RDONLY));
   if (!f->path) f->path = std::make_shared<const Path>(p);
+  if (auto* program = dynamic_cast<RegularFile*>(f.get())) program->deny_writers();
   return f;
 }
 

@@ -15,9 +15,9 @@ constexpr int MAX_LINKS = 40;  // MAXSYMLINKS
 // /proc/sys/fs/protected_symlinks = 1: in a sticky world-writable directory only links of the follower
 // or of the directory's owner are followed (proc(5)).
 Result<void> may_follow_link(const Path& dir, Inode& link, const Cred& cred) {
-  Kstat parent = TRY(dir.dentry->inode()->stat());
+  Kstat parent = TRY(dir.dentry->inode()->ownership());
   if ((parent.mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH)) return {};
-  Kstat st = TRY(link.stat());
+  Kstat st = TRY(link.ownership());
   if (st.uid == cred.fsuid || st.uid == parent.uid) return {};
   return Error{EACCES};
 }

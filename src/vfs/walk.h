@@ -23,9 +23,9 @@ struct Caller {
 };
 
 enum WalkFlags : unsigned {
-  WALK_FOLLOW = 1,       // follow a symbolic link in the last component
-  WALK_DIRECTORY = 2,    // the result must be a directory (ENOTDIR)
-  WALK_EMPTY = 4,        // the empty path means the start itself (AT_EMPTY_PATH)
+  WALK_FOLLOW = 1,     // follow a symbolic link in the last component
+  WALK_DIRECTORY = 2,  // the result must be a directory (ENOTDIR)
+  WALK_EMPTY = 4,      // the empty path means the start itself (AT_EMPTY_PATH)
   // openat2(2)'s RESOLVE_*
   WALK_NO_XDEV = 0x10,
   WALK_NO_MAGICLINKS = 0x20,
@@ -64,8 +64,8 @@ class Walk {
   const Caller& caller_;
   unsigned flags_;
   Path root_, cur_, start_;
-  std::string rest_;      // what is still to be walked
-  size_t at_ = 0;         // in rest_
+  std::string rest_;  // what is still to be walked
+  size_t at_ = 0;     // in rest_
   std::string last_;
   bool slash_ = false, started_ = false, jumped_ = false;
   int links_ = 0;

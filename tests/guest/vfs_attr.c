@@ -75,7 +75,8 @@ int main(void) {
   mkdir("d/e", 0777);
   stat("d", &st);
   stat("d/e", &st2);
-  printf("d: nlink %lu, e: mode %o, same group %d\n", (unsigned long)st.st_nlink, st2.st_mode, st.st_gid == st2.st_gid);
+  printf("d: nlink %lu, e: mode %o, same group %d\n", (unsigned long)st.st_nlink, st2.st_mode,
+         st.st_gid == st2.st_gid);
 
   SHOW(access("f", R_OK | W_OK));
   SHOW(chmod("f", 0444));

@@ -61,8 +61,7 @@ TEST_F(Walking, SymbolicLinks) {
 
 TEST_F(Walking, FortyLinksAreFollowedNotMore) {
   ASSERT_EQ(symlink("/a", "/s0"), 0);
-  for (int i = 1; i <= 40; ++i)
-    ASSERT_EQ(symlink("s" + std::to_string(i - 1), "/s" + std::to_string(i)), 0);
+  for (int i = 1; i <= 40; ++i) ASSERT_EQ(symlink("s" + std::to_string(i - 1), "/s" + std::to_string(i)), 0);
   EXPECT_EQ(stat_code("/s39"), 0);
   EXPECT_EQ(stat_code("/s40"), ELOOP);
 }
@@ -181,12 +180,13 @@ TEST_F(Walking, PseudoFilesAreMadeWhenRead) {
   auto root = make_ref<PseudoDir>(sb, 0555);
   int count = 0;
   std::string stored;
-  root->add("n", make_ref<TextFile>(sb, 0644, [&] { return std::to_string(++count) + "\n"; },
-                                    [&](std::string_view s) -> Result<void> {
-                                      if (s == "bad") return Error{EINVAL};
-                                      stored = s;
-                                      return {};
-                                    }));
+  root->add("n", make_ref<TextFile>(
+                     sb, 0644, [&] { return std::to_string(++count) + "\n"; },
+                     [&](std::string_view s) -> Result<void> {
+                       if (s == "bad") return Error{EINVAL};
+                       stored = s;
+                       return {};
+                     }));
   root->add("magic", make_ref<MagicLink>(
                          sb, [] { return std::string("pipe:[1]"); },
                          [this]() -> Result<Path> { return walk("/a/b/file"); }));

@@ -131,7 +131,9 @@ class VfsWorld : public ::testing::Test {
     ASSERT_EQ(*n, content.size());
   }
 
-  int mkdir(const std::string& p, uint32_t mode = 0755) { return mkdir_at(caller(), fs_->cwd, p, mode).code(); }
+  int mkdir(const std::string& p, uint32_t mode = 0755) {
+    return mkdir_at(caller(), fs_->cwd, p, mode).code();
+  }
   int unlink(const std::string& p) { return unlink_at(caller(), fs_->cwd, p).code(); }
   int rmdir(const std::string& p) { return rmdir_at(caller(), fs_->cwd, p).code(); }
   int rename(const std::string& a, const std::string& b, unsigned flags = 0) {

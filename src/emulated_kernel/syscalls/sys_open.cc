@@ -11,9 +11,9 @@ namespace starry {
 namespace {
 
 // All flags of open(2); openat2(2) refuses others, open(2) ignores them.
-constexpr int VALID_FLAGS = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |
-                            O_DSYNC | O_ASYNC | O_DIRECT | KERNEL_O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW |
-                            O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE;
+constexpr int VALID_FLAGS = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |
+                            O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT | KERNEL_O_LARGEFILE | O_DIRECTORY |
+                            O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE;
 
 SysResult open_fd(Task& t, int dirfd, UserPtr<const char> pathname, OpenHow how) {
   PathArg a = TRY(path_arg(t, dirfd, pathname));

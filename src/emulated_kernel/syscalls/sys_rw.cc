@@ -151,8 +151,7 @@ SysResult sys_syncfs(Task& t, int fd) {
 }
 
 SysResult sys_sync_file_range(Task& t, int fd, int64_t offset, int64_t nbytes, unsigned flags) {
-  constexpr unsigned KNOWN =
-      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  constexpr unsigned KNOWN = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
   Ref<File> f = TRY(get_io_file(t, fd));
   int64_t end;
   if ((flags & ~KNOWN) || offset < 0 || nbytes < 0 || __builtin_add_overflow(offset, nbytes, &end))

@@ -58,7 +58,8 @@ Result<Statted> stat_at(Task& t, int dirfd, UserPtr<const char> pathname, int at
   return s;
 }
 
-SysResult stat_path(Task& t, int dirfd, UserPtr<const char> pathname, UserPtr<struct stat> buf, int at_flags) {
+SysResult stat_path(Task& t, int dirfd, UserPtr<const char> pathname, UserPtr<struct stat> buf,
+                    int at_flags) {
   Statted s = TRY(stat_at(t, dirfd, pathname, at_flags));
   return put_stat(t, buf, s.attr);
 }

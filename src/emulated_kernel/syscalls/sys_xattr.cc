@@ -105,8 +105,8 @@ SysResult sys_setxattr(Task& t, UserPtr<const char> path, UserPtr<const char> na
                        size_t size, int flags) {
   return set(t, TRY(followed(t, path)), name, value, size, flags);
 }
-SysResult sys_lsetxattr(Task& t, UserPtr<const char> path, UserPtr<const char> name, UserPtr<const void> value,
-                        size_t size, int flags) {
+SysResult sys_lsetxattr(Task& t, UserPtr<const char> path, UserPtr<const char> name,
+                        UserPtr<const void> value, size_t size, int flags) {
   return set(t, TRY(unfollowed(t, path)), name, value, size, flags);
 }
 SysResult sys_fsetxattr(Task& t, int fd, UserPtr<const char> name, UserPtr<const void> value, size_t size,

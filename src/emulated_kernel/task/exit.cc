@@ -83,6 +83,7 @@ void end_group(ThreadGroup& g) {
   tty_leader_exits(g);
   give_children_away(g);
   g.timers.reset();
+  g.exe_file.reset();  // the program may be written again (ETXTBSY)
   hangup_if_orphaned(g, *g.parent, &g);
   g.zombie = true;
   g.pidfd_queue.wake_all(EPOLLIN | EPOLLRDNORM);

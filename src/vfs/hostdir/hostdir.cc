@@ -33,7 +33,10 @@ class HostdirSuper final : public SuperBlock {
 class HostdirInode final : public DataInode {
  public:
   HostdirInode(Ref<HostdirSuper> s, const Kstat& host, Ref<HostDir> parent, std::string name)
-      : DataInode(s, host.mode, host.ino), id_{host.dev, host.ino}, parent_(std::move(parent)), name_(std::move(name)) {
+      : DataInode(s, host.mode, host.ino),
+        id_{host.dev, host.ino},
+        parent_(std::move(parent)),
+        name_(std::move(name)) {
     if (is_dir()) self_ = parent_ ? make_ref<HostDir>(parent_, name_, host.dev) : s->top;
     s->inodes[id_] = this;
     show(host);
@@ -105,8 +108,8 @@ class HostdirInode final : public DataInode {
   Result<void> rmdir(std::string_view name, Inode&) override {
     return host_files().rmdir(TRY(self_->fd()), std::string(name));
   }
-  Result<void> rename(std::string_view old_name, Inode& what, Inode& new_dir, std::string_view new_name, Inode*,
-                      unsigned flags) override {
+  Result<void> rename(std::string_view old_name, Inode& what, Inode& new_dir, std::string_view new_name,
+                      Inode*, unsigned flags) override {
     auto& to = static_cast<HostdirInode&>(new_dir);
     int from_fd = TRY(self_->fd()), to_fd = TRY(to.self_->fd());
     TRY(host_files().rename(from_fd, std::string(old_name), to_fd, std::string(new_name), flags));

@@ -15,7 +15,7 @@
 namespace starry {
 
 struct HostDirConfig {
-  std::string path;               // on the host; symbolic links are followed
+  std::string path;  // on the host; symbolic links are followed
   uint32_t guest_uid = 1000, guest_gid = 1000;
 };
 

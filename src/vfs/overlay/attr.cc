@@ -11,7 +11,8 @@ constexpr timespec OMIT{0, UTIME_OMIT};
 
 // Journals what the host object `host` does not show as it should. `is_new`: nothing known about
 // `path` holds any more.
-Result<void> OverlayInode::record(const std::string& path, bool is_new, const Kstat& host, uint64_t keep_ino) {
+Result<void> OverlayInode::record(const std::string& path, bool is_new, const Kstat& host,
+                                  uint64_t keep_ino) {
   const bool differs = attr.mode != host.mode || attr.uid != host.uid || attr.gid != host.gid ||
                        attr.rdev != host.rdev || keep_ino != 0;
   MetaAttr m{attr.mode, attr.uid, attr.gid, attr.rdev, keep_ino, 0};
@@ -42,7 +43,8 @@ Result<void> OverlayInode::setattr(const SetAttr& a) {
     apply_attr(ids);
     attr.ctime = ctime;
     // Also for a mere chown: it makes the host set the change time.
-    if (is_regular() || is_dir()) TRY(host_files().chmod(p.fd, p.name, (attr.mode & 0777) | (is_dir() ? 0700 : 0600)));
+    if (is_regular() || is_dir())
+      TRY(host_files().chmod(p.fd, p.name, (attr.mode & 0777) | (is_dir() ? 0700 : 0600)));
     if (!removed_) {
       Kstat host = TRY(host_files().stat(p.fd, p.name));
       TRY(record(rel(), false, host, kept_ino_));

@@ -13,9 +13,9 @@ namespace starry {
 struct OverlayInode::Found {
   bool upper = false, lower = false;
   Kstat upper_st, lower_st;
-  const MetaAttr* meta = nullptr;           // of the upper object
+  const MetaAttr* meta = nullptr;  // of the upper object
   Ref<HostDir> lower_parent;
-  std::vector<Ref<HostDir>> lower_dirs;     // to be merged
+  std::vector<Ref<HostDir>> lower_dirs;  // to be merged
 };
 
 OverlayInode::OverlayInode(Ref<OverlaySuper> s, const Kstat& st)

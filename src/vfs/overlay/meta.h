@@ -34,7 +34,7 @@ struct MetaAttr {
 class OverlayMeta {
  public:
   struct Node {
-    bool hidden = false;                // the lower layers' object of this name does not exist
+    bool hidden = false;  // the lower layers' object of this name does not exist
     std::shared_ptr<MetaAttr> attr;
     std::map<std::string, std::unique_ptr<Node>, std::less<>> children;
   };
@@ -65,7 +65,8 @@ class OverlayMeta {
   Result<void> write(const std::string& lines);
   Result<void> append(std::string_view text);
   Result<void> rewrite();
-  void dump(const Node& n, const std::string& path, std::string& out, std::map<const MetaAttr*, bool>& seen) const;
+  void dump(const Node& n, const std::string& path, std::string& out,
+            std::map<const MetaAttr*, bool>& seen) const;
 
   Node root_;
   std::map<uint32_t, std::weak_ptr<MetaAttr>> by_id_;  // while replaying

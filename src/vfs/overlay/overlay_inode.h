@@ -29,7 +29,7 @@ class OverlaySuper final : public SuperBlock {
   // whatever else is a pseudo file system.
   bool looks_empty(HostDir& parent, std::string_view name, const Kstat& st) const;
 
-  Ref<HostDir> base, upper, work;   // DIR, DIR/upper, DIR/work
+  Ref<HostDir> base, upper, work;  // DIR, DIR/upper, DIR/work
   Kstat base_stat;
   bool lower_is_host_root = false;  // of the topmost lower layer
   HostDir* top_lower = nullptr;
@@ -48,6 +48,7 @@ class OverlayInode final : public DataInode {
   ~OverlayInode() override;
 
   Result<Kstat> stat() override;
+  Result<Kstat> ownership() override { return attr; }
   Result<void> setattr(const SetAttr& a) override;
   Result<std::string> getxattr(const std::string& name) override;
   Result<void> setxattr(const std::string& name, std::string_view value, int flags) override;
@@ -90,9 +91,9 @@ class OverlayInode final : public DataInode {
   };
 
   OverlaySuper& fs() const { return static_cast<OverlaySuper&>(sb()); }
-  std::string rel() const;                         // path from the root, "a/b"; "" for the root
+  std::string rel() const;  // path from the root, "a/b"; "" for the root
   std::string rel_of(std::string_view child) const;
-  Result<Place> upper_place();                     // ESTALE when all names are gone
+  Result<Place> upper_place();  // ESTALE when all names are gone
   Result<Place> lower_place();
   Result<Place> place() { return in_upper_ ? upper_place() : lower_place(); }
   bool placeholder() const { return !is_regular() && !is_dir() && !is_symlink(); }
@@ -104,8 +105,8 @@ class OverlayInode final : public DataInode {
   Ref<OverlayInode> make_child(const std::string& name, Found f);
   Result<bool> lower_has(const std::string& name);  // and not hidden
   bool merged() const { return lower_dirs_.size() + (upper_dir_ ? 1 : 0) > 1; }
-  void take_attr(const Kstat& host);                // what the host object knows better than we
-  void count_subdirectories();                      // of a merged directory: its link count
+  void take_attr(const Kstat& host);  // what the host object knows better than we
+  void count_subdirectories();        // of a merged directory: its link count
   void entries_changed(bool directories);
   void add_name(OverlayInode& dir, std::string_view name);
   void drop_name(OverlayInode& dir, std::string_view name);
@@ -129,20 +130,20 @@ class OverlayInode final : public DataInode {
   Result<void> record(const std::string& path, bool is_new, const Kstat& host, uint64_t keep_ino);
 
   bool in_upper_ = false;
-  bool removed_ = false;             // no name left (or, O_TMPFILE, none yet)
-  uint64_t kept_ino_ = 0;            // the journal's inode number: that of before the copy-up
+  bool removed_ = false;   // no name left (or, O_TMPFILE, none yet)
+  uint64_t kept_ino_ = 0;  // the journal's inode number: that of before the copy-up
   bool stale_ = false, mapped_ = false;
   std::vector<Name> names_;
   std::unordered_map<std::string, OverlayInode*> children_;  // those that exist as objects
-  Ref<HostDir> upper_dir_;           // directories
+  Ref<HostDir> upper_dir_;                                   // directories
   std::vector<Ref<HostDir>> lower_dirs_;
-  Ref<HostDir> lower_parent_;        // where the lower object is: kept when it is renamed or removed above
+  Ref<HostDir> lower_parent_;  // where the lower object is: kept when it is renamed or removed above
   std::string lower_name_;
   uint32_t lower_nlink_ = 1;
   uint64_t lower_size_ = 0, lower_blocks_ = 0;
-  int64_t subdirectories_ = -1;      // of a merged directory; -1: to be counted
+  int64_t subdirectories_ = -1;              // of a merged directory; -1: to be counted
   std::pair<uint64_t, uint64_t> host_id_{};  // upper (dev, ino) if registered in fs().linked
-  Ref<HostData> orphan_;             // the data of a removed file that is still open
+  Ref<HostData> orphan_;                     // the data of a removed file that is still open
 };
 
 }  // namespace starry

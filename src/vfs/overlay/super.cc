@@ -14,9 +14,11 @@ namespace {
 // File systems whose contents are the host kernel's business, never the guest's.
 bool is_host_pseudo(uint64_t magic) {
   static constexpr uint64_t MAGICS[] = {
-      PROC_SUPER_MAGIC,    SYSFS_MAGIC,     DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-      DEBUGFS_MAGIC,       TRACEFS_MAGIC,   SECURITYFS_MAGIC,   BPF_FS_MAGIC,       PSTOREFS_MAGIC,
-      EFIVARFS_MAGIC,      BINFMTFS_MAGIC,  SELINUX_MAGIC,      NSFS_MAGIC,         0x62656570 /* configfs */,
+      PROC_SUPER_MAGIC,        SYSFS_MAGIC,         DEVPTS_SUPER_MAGIC,
+      CGROUP_SUPER_MAGIC,      CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
+      TRACEFS_MAGIC,           SECURITYFS_MAGIC,    BPF_FS_MAGIC,
+      PSTOREFS_MAGIC,          EFIVARFS_MAGIC,      BINFMTFS_MAGIC,
+      SELINUX_MAGIC,           NSFS_MAGIC,          0x62656570 /* configfs */,
       0x19800202 /* mqueue */, 0x65735543 /* fusectl */};
   return std::find(std::begin(MAGICS), std::end(MAGICS), magic) != std::end(MAGICS);
 }

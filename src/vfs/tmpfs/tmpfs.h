@@ -32,6 +32,7 @@ class TmpfsInode final : public DataInode {
 
   Result<void> setattr(const SetAttr& a) override;
   Result<Kstat> stat() override;
+  Result<Kstat> ownership() override { return attr; }
   Result<std::string> getxattr(const std::string& name) override;
   Result<void> setxattr(const std::string& name, std::string_view value, int flags) override;
   Result<void> removexattr(const std::string& name) override;
@@ -69,10 +70,10 @@ class TmpfsInode final : public DataInode {
   std::map<std::string, Ref<TmpfsInode>, std::less<>> entries_;
   std::map<std::string, std::string> xattrs_;
   std::string target_;
-  Ref<HostData> data_;       // kept for the inode's life
-  uint64_t accounted_ = 0;   // bytes counted in the superblock
-  int seals_;                // F_SEAL_*
-  bool mapped_ = false;      // a writable shared mapping was made
+  Ref<HostData> data_;      // kept for the inode's life
+  uint64_t accounted_ = 0;  // bytes counted in the superblock
+  int seals_;               // F_SEAL_*
+  bool mapped_ = false;     // a writable shared mapping was made
 };
 
 }  // namespace starry
