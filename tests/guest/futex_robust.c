@@ -107,6 +107,7 @@ int main(void) {
 
   // The same with the C library's mutexes, between threads and between processes.
   mutex = (pthread_mutex_t*)((char*)shared + 4096);
+  volatile int* child_has_it = (volatile int*)((char*)shared + 6144);
   pthread_mutexattr_t a;
   pthread_mutexattr_init(&a);
   pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
@@ -122,10 +123,11 @@ int main(void) {
   pid_t pid = fork();
   if (pid == 0) {
     pthread_mutex_lock(mutex);
+    *child_has_it = 1;
     usleep(60000);
     _exit(0);
   }
-  usleep(30000);
+  while (*child_has_it == 0) usleep(1000);
   e = pthread_mutex_lock(mutex);  // waits for the death
   printf("after the process's end: %s\n", strerrorname_np(e));
   printf("unlock without repair: %d\n", pthread_mutex_unlock(mutex));

@@ -17,7 +17,22 @@ static long futex(void* a, int op, uint32_t v, const void* t, void* b, uint32_t 
   return syscall(SYS_futex, a, op, v, t, b, v3);
 }
 
-static const struct timespec LONG = {1, 0}, SHORT = {0, 60000000};
+static const struct timespec LONG = {3, 0}, SHORT = {0, 150000000};
+
+// Until the child sleeps (or has already ended).
+static void settle(pid_t pid) {
+  char path[64], text[256];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  for (;;) {
+    memset(text, 0, sizeof text);
+    int fd = open(path, O_RDONLY);
+    if (fd < 0 || read(fd, text, sizeof text - 1) < 0) return;
+    close(fd);
+    const char* state = strrchr(text, ')');
+    if (state != NULL && (state[2] == 'S' || state[2] == 'Z')) return;
+    usleep(1000);
+  }
+}
 
 // A child waits at `there` with `op`; the parent wakes at `here`. Prints what both saw.
 static void meet(const char* name, _Atomic uint32_t* here, _Atomic uint32_t* there, int wait_op, int wake_op,
@@ -28,7 +43,7 @@ static void meet(const char* name, _Atomic uint32_t* here, _Atomic uint32_t* the
     long r = futex(there, wait_op, 0, patience, NULL, 0);
     _exit(r == 0 ? 0 : errno);
   }
-  usleep(30000);
+  settle(pid);
   long n = futex(here, wake_op, 10, NULL, NULL, 0);
   int status;
   waitpid(pid, &status, 0);
@@ -70,7 +85,7 @@ int main(void) {
     munmap(anon, 4096);
     _exit(futex(anon + 1024, FUTEX_WAIT, 0, &LONG, NULL, 0) == 0 ? 0 : errno);
   }
-  usleep(30000);
+  settle(pid);
   printf("after a partial unmap: woke %ld\n", futex(anon + 1024, FUTEX_WAKE, 1, NULL, NULL, 0));
   int status;
   waitpid(pid, &status, 0);
@@ -79,7 +94,7 @@ int main(void) {
   // Requeue from one process's waiters to another word.
   pid = fork();
   if (pid == 0) _exit(futex(anon, FUTEX_WAIT, 0, &LONG, NULL, 0) == 0 ? 0 : errno);
-  usleep(30000);
+  settle(pid);
   printf("requeued %ld\n", futex(anon, FUTEX_CMP_REQUEUE, 0, (void*)5, file, 0));
   printf("woke %ld\n", futex(anon, FUTEX_WAKE, 5, NULL, NULL, 0));
   printf("woke %ld\n", futex(file, FUTEX_WAKE, 5, NULL, NULL, 0));
