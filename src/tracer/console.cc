@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -96,7 +97,11 @@ void Console::finish() {
 }
 
 void host_message(const std::string& text) {
-  const std::string line = "starryrun: " + text + (host_terminal_is_raw ? "\r\n" : "\n");
+  std::string line = "starryrun: " + text;
+  // Names of the guest's choice must not talk to the user's terminal.
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  line += host_terminal_is_raw ? "\r\n" : "\n";
   (void)!write(2, line.data(), line.size());
 }
 

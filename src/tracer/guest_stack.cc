@@ -72,10 +72,10 @@ class GuestPages {
 
 // An executable mapping, and the ELF file behind it.
 struct Module {
-  const Vma* vma;
+  Vma vma;  // a copy: the map may change while its file is opened
   GuestElf elf;
 
-  uint64_t file_offset(uint64_t addr) const { return addr - vma->start + vma->offset; }
+  uint64_t file_offset(uint64_t addr) const { return addr - vma.start + vma.offset; }
 };
 
 class Unwinder {
@@ -151,18 +151,18 @@ void Unwinder::walk() {
 }
 
 Module* Unwinder::module_at(uint64_t addr) {
-  const Vma* vma = mm_.find(addr);
-  if (vma == nullptr || (vma->prot & PROT_EXEC) == 0) return nullptr;
-  auto it = modules_.find(vma->start);
+  const Vma* found = mm_.find(addr);
+  if (found == nullptr || (found->prot & PROT_EXEC) == 0) return nullptr;
+  auto it = modules_.find(found->start);
   if (it != modules_.end()) return &it->second;
+  const Vma vma = *found;
   GuestElf::Read read;
-  if (vma->file == nullptr) {  // the vdso is a whole file in memory
-    read = [this, vma](uint64_t offset, void* dst, size_t n) -> size_t {
-      const uint64_t size = vma->end - vma->start;
-      return offset < size ? pages_.read(vma->start + offset, dst, std::min<uint64_t>(n, size - offset)) : 0;
+  if (vma.file == nullptr) {  // the vdso is a whole file in memory
+    read = [this, start = vma.start, size = vma.end - vma.start](uint64_t offset, void* dst, size_t n) {
+      return offset < size ? pages_.read(start + offset, dst, std::min<uint64_t>(n, size - offset)) : 0;
     };
   } else {
-    const Result<MapBacking> backing = vma->file->map_backing(false, PROT_READ);
+    const Result<MapBacking> backing = vma.file->map_backing(false, PROT_READ);
     const MapBacking b = backing ? backing.value() : MapBacking{};
     read = [b](uint64_t offset, void* dst, size_t n) -> size_t {
       if (b.host_fd < 0) return 0;
@@ -170,7 +170,7 @@ Module* Unwinder::module_at(uint64_t addr) {
       return r ? r.value() : 0;
     };
   }
-  return &modules_.emplace(vma->start, Module{vma, GuestElf(std::move(read))}).first->second;
+  return &modules_.emplace(vma.start, Module{vma, GuestElf(std::move(read))}).first->second;
 }
 
 // .eh_frame_hdr (Linux Standard Base, "Exception Frames"), in the one form that linkers make: a sorted
@@ -191,8 +191,8 @@ bool Unwinder::unwind_table(uint64_t ip, unw_dyn_info_t* out) {
     return false;
   *out = {};
   out->format = UNW_INFO_FORMAT_REMOTE_TABLE;
-  out->start_ip = m->vma->start;
-  out->end_ip = m->vma->end;
+  out->start_ip = m->vma.start;
+  out->end_ip = m->vma.end;
   out->u.rti.segbase = header;
   out->u.rti.table_data = header + sizeof h;
   out->u.rti.table_len = h.count;  // in words of 8 bytes, as large as an entry
@@ -240,11 +240,11 @@ void Unwinder::name_frames() {
 
 std::string Unwinder::line(const Frame& f) const {
   const Vma* vma = mm_.find(f.inside);
-  if (vma == nullptr || vma->name.empty())
-    return fmt::format(" > [{}] [0x{:x}]", vma == nullptr ? "unmapped" : "anonymous", f.ip);
-  const uint64_t offset = f.ip - vma->start + vma->offset;
-  if (f.name.empty()) return fmt::format(" > {}() [0x{:x}]", vma->name, offset);
-  return fmt::format(" > {}({}+0x{:x}) [0x{:x}]", vma->name, f.name, f.offset, offset);
+  std::string where = vma != nullptr ? vma->name : "[unmapped]";
+  if (where.empty()) where = vma->file != nullptr ? vma->file->describe() : "[anonymous]";
+  const uint64_t offset = vma != nullptr && vma->file != nullptr ? f.ip - vma->start + vma->offset : f.ip;
+  if (f.name.empty()) return fmt::format(" > {}() [0x{:x}]", where, offset);
+  return fmt::format(" > {}({}+0x{:x}) [0x{:x}]", where, f.name, f.offset, offset);
 }
 
 }  // namespace
