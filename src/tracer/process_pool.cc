@@ -136,8 +136,7 @@ bool ProcessPool::Impl::make(Pristine* out) {
   process->set_pid(pid);
   Hello hello;
   Unmap unmap;
-  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||
-      !sort_maps(pid, &process->fixed, &unmap)) {
+  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello || !sort_maps(pid, &process->fixed, &unmap)) {
     why = "a guest process does not start (does the host allow seccomp filters and memfd?)";
     return false;
   }
@@ -196,13 +195,15 @@ Result<void> ProcessPool::start(int ready, std::string* why) {
 Result<std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>> ProcessPool::take() {
   std::unique_lock lock(impl_->mutex);
   impl_->failures = 0;
-  impl_->wanted.notify_one();
-  impl_->made.wait(lock, [this] { return !impl_->ready.empty() || impl_->failures > 3; });
-  if (impl_->ready.empty()) return Error{EAGAIN};
-  Pristine p = std::move(impl_->ready.front());
-  impl_->ready.pop_front();
-  impl_->wanted.notify_one();
-  return std::pair(std::move(p.process), std::move(p.thread));
+  for (;;) {
+    impl_->wanted.notify_one();
+    impl_->made.wait(lock, [this] { return !impl_->ready.empty() || impl_->failures > 3; });
+    if (impl_->ready.empty()) return Error{EAGAIN};
+    Pristine p = std::move(impl_->ready.front());
+    impl_->ready.pop_front();
+    impl_->wanted.notify_one();
+    if (!p.process->dead) return std::pair(std::move(p.process), std::move(p.thread));
+  }
 }
 
 void ProcessPool::stop() {

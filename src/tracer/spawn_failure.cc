@@ -33,6 +33,8 @@ SpawnFailure explain_spawn_failure(int error, const std::string& program, const 
   } else if (error == ENOENT) {
     return {EXIT_NOT_FOUND, program + ": No such file or directory"};
   }
+  // execve(2) has given no reason to be EFAULT: arguments and path are ours.
+  if (error == EFAULT) return {EXIT_CANNOT_RUN, program + ": the file ends before its last segment"};
   return {EXIT_CANNOT_RUN, program + ": " + strerror(error)};
 }
 

@@ -8,6 +8,7 @@
 
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/platform.h"
+#include "tracer/console.h"
 #include "tracer/start_error.h"
 
 namespace starry {
@@ -60,7 +61,7 @@ void select(std::string_view element, const std::string& expr, std::vector<bool>
 
 }  // namespace
 
-TraceLog::TraceLog(const std::string& path) {
+TraceLog::TraceLog(const std::string& path) : path_(path) {
   const int fd = path == "-" ? fcntl(2, F_DUPFD_CLOEXEC, 3)
                              : open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
   if (fd < 0) start_error("-o {}: {}", path, strerror(errno));
@@ -82,7 +83,11 @@ void TraceLog::flush() {
   while (!rest.empty()) {
     const ssize_t n = ::write(file_.get(), rest.data(), rest.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) break;  // disk full: the run is worth more than its log
+    if (n < 0) {  // disk full: the run is worth more than its log
+      if (!std::exchange(incomplete_, true))
+        host_message(fmt::format("-o {}: {}: the log is incomplete", path_, strerror(errno)));
+      break;
+    }
     rest.remove_prefix(static_cast<size_t>(n));
   }
   buffer_.clear();

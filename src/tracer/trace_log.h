@@ -23,7 +23,8 @@ class TraceLog final : public TraceSink {
 
  private:
   OwnedFd file_;
-  std::string buffer_;
+  std::string path_, buffer_;
+  bool incomplete_ = false;  // and said so
   Timer flush_soon_{[this] { flush(); }};
 };
 

@@ -19,9 +19,7 @@ namespace starry {
 
 namespace {
 
-Task& task_of(SchedEntity& se) {
-  return *boost::intrusive::get_parent_from_member<Task>(&se, &Task::se);
-}
+Task& task_of(SchedEntity& se) { return *boost::intrusive::get_parent_from_member<Task>(&se, &Task::se); }
 
 // Carries out what the scheduler decides.
 class Switcher final : public SchedHooks {
@@ -113,6 +111,8 @@ void run_event(Task& t, const GuestEvent& e) {
       signal_bad_frame(t);
       return return_to_user(t, nullptr);
     case GuestEvent::Kind::died:
+      if (!t.group->exiting)
+        klog(LogLevel::error, "{}[{}]: its process on the host was killed", t.name(), t.tgid());
       return task_died(t);
   }
 }

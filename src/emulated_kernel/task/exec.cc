@@ -279,6 +279,9 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   if (!start || !alone) {
     ns.thread->exit();
     destroy_later(std::move(ns.thread));
+    // On Linux the old program is gone when a file turns out to be damaged (force_fatal_sig() in
+    // bprm_execve()).
+    if (start.code() == EFAULT && t.mm) exit_group(t, SIGSEGV);
     return start ? alone.error() : start.error();
   }
 
