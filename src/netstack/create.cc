@@ -61,7 +61,7 @@ Result<Ref<Socket>> socket_create(int family, int type, int protocol) {
     }
     case AF_NETLINK:
       if (type != SOCK_RAW && type != SOCK_DGRAM) return Error{ESOCKTNOSUPPORT};
-      if (protocol != NETLINK_ROUTE) return Error{EPROTONOSUPPORT};
+      if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG) return Error{EPROTONOSUPPORT};
       return Ref<Socket>(make_ref<NetlinkSocket>(type, protocol));
     case AF_PACKET:
       return Error{net_capable(CAP_NET_RAW_NR) ? EAFNOSUPPORT : EPERM};

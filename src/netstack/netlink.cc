@@ -2,6 +2,7 @@
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 
 #include <algorithm>
 #include <map>
@@ -121,22 +122,25 @@ Result<size_t> NetlinkSocket::send(SendMsg& m) {
   return n;
 }
 
+// errno, or 0 if the request was answered.
+int NetlinkSocket::answer(const nlmsghdr& request, std::span<const uint8_t> payload) {
+  NetlinkReplies replies{replies_, request.nlmsg_seq, port_id_};
+  const bool dump = (request.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+  if (protocol() == NETLINK_SOCK_DIAG) {
+    if (request.nlmsg_type != SOCK_DIAG_BY_FAMILY) return EINVAL;
+    return dump ? sock_diag_dump(payload, replies) : ENOENT;
+  }
+  const bool is_get = (request.nlmsg_type - RTM_BASE) % 4 == 2;
+  if (!is_get) return net_capable(CAP_NET_ADMIN_NR) ? EOPNOTSUPP : EPERM;
+  if (dump) return rtnetlink_dump(request, payload, replies) ? 0 : EOPNOTSUPP;
+  return rtnetlink_get(request, payload, replies);
+}
+
 void NetlinkSocket::handle(const nlmsghdr& request, std::span<const uint8_t> payload) {
   if (!(request.nlmsg_flags & NLM_F_REQUEST) || request.nlmsg_type < NLMSG_MIN_TYPE) return;
-  NetlinkReplies replies{replies_, request.nlmsg_seq, port_id_};
-  int error = EOPNOTSUPP;
-  const bool is_get = (request.nlmsg_type - RTM_BASE) % 4 == 2;
-  if (!is_get) {
-    if (!net_capable(CAP_NET_ADMIN_NR)) error = EPERM;
-  } else if ((request.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP) {
-    if (rtnetlink_dump(request, payload, replies)) {
-      wake(IN_EVENTS);
-      return;  // ends with NLMSG_DONE
-    }
-  } else {
-    error = rtnetlink_get(request, payload, replies);
-  }
-  if (error != 0 || (request.nlmsg_flags & NLM_F_ACK))
+  const int error = answer(request, payload);
+  const bool dumped = error == 0 && (request.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;  // ends with NLMSG_DONE
+  if (error != 0 || (!dumped && (request.nlmsg_flags & NLM_F_ACK)))
     replies_.push_back(error_message(request, port_id_, error));
   wake(IN_EVENTS);
 }

@@ -1,5 +1,5 @@
-// NETLINK_ROUTE sockets (netlink(7), rtnetlink(7)): enough for getifaddrs(3) and ip(8). There is one
-// interface, lo; requests to change something are refused.
+// NETLINK_ROUTE and NETLINK_SOCK_DIAG sockets (netlink(7), rtnetlink(7), sock_diag(7)): enough for
+// getifaddrs(3), ip(8) and ss(8). There is one interface, lo; requests to change something are refused.
 #pragma once
 
 #include <deque>
@@ -31,6 +31,7 @@ class NetlinkSocket final : public Socket {
   void autobind();
   bool claim(uint32_t id);
   void handle(const nlmsghdr& request, std::span<const uint8_t> payload);
+  int answer(const nlmsghdr& request, std::span<const uint8_t> payload);
 
   uint32_t port_id_ = 0, groups_ = 0;
   uint32_t flag_options_ = 0;  // NETLINK_PKTINFO, NETLINK_EXT_ACK, ... by number
@@ -46,5 +47,7 @@ struct NetlinkReplies {
 bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r);
 // A request about one object. errno, or 0 if it was answered.
 int rtnetlink_get(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r);
+// The answer of sock_diag.cc to a dump request. errno, or 0.
+int sock_diag_dump(std::span<const uint8_t> payload, NetlinkReplies& r);
 
 }  // namespace starry

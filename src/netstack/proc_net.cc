@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "emulated_kernel/platform.h"
 #include "netstack/datagram.h"
 #include "netstack/netlink.h"
+#include "netstack/sock_list.h"
 #include "netstack/tcp.h"
 #include "netstack/unix_socket.h"
 
@@ -31,45 +31,6 @@ std::string hex(const Endpoint& e, int family) {
 // Stands for the kernel's %pK: a number that identifies the socket and is no address.
 std::string pointer(uint64_t ino) { return fmt::format("{:016x}", (ino + 1) * 0x9e3779b97f4a7c15ULL >> 32); }
 
-struct TcpLine {
-  Endpoint local, remote;
-  TcpState state;
-  size_t tx = 0, rx = 0;
-  uint32_t uid = 0;
-  uint64_t ino = 0;
-  uint64_t timer_left_ns = 0;  // TIME_WAIT
-};
-
-std::vector<TcpLine> tcp_lines(int family) {
-  std::vector<TcpLine> lines;
-  for_each_socket([&](Socket& s) {
-    auto* tcp = dynamic_cast<TcpSocket*>(&s);
-    if (tcp == nullptr || s.family() != family) return;
-    const TcpState state = tcp->state();
-    if (state == TcpState::listen)
-      lines.push_back(
-          {tcp->local(), tcp->remote(), state, 0, tcp->accept_queue_length(), s.owner().euid, s.ino()});
-    if (state == TcpState::syn_sent)
-      lines.push_back({tcp->local(), tcp->remote(), state, 1, 0, s.owner().euid, s.ino()});
-  });
-  for (const auto& [pair, link] : tcp_table().connections()) {
-    const int side = link->addr(TcpLink::CLIENT) == pair.first ? TcpLink::CLIENT : TcpLink::SERVER;
-    if (link->family(side) != family) continue;
-    lines.push_back({pair.first, pair.second, link->state(side), link->unsent(side), link->unread(side),
-                     link->uid(side), link->ino(side)});
-  }
-  const uint64_t now = platform().monotonic_ns();
-  tcp_table().expire_time_wait();
-  for (const auto& tw : tcp_table().time_wait()) {
-    const bool v4 = tw.pair.first.ip.is_v4();
-    if (v4 != (family == AF_INET)) continue;
-    const uint64_t age = now - tw.since_ns;
-    lines.push_back({tw.pair.first, tw.pair.second, TcpState::time_wait, 0, 0, 0, 0,
-                     60 * SECOND_NS > age ? 60 * SECOND_NS - age : 0});
-  }
-  return lines;
-}
-
 std::string show_tcp_family(int family) {
   const bool v4 = family == AF_INET;
   std::string out =
@@ -80,7 +41,7 @@ std::string show_tcp_family(int family) {
            "rx_queue tr "
            "tm->when retrnsmt   uid  timeout inode\n";
   int n = 0;
-  for (const TcpLine& l : tcp_lines(family)) {
+  for (const TcpEntry& l : list_tcp(family)) {
     std::string line = fmt::format("{:4}: {} {} {:02X} {:08X}:{:08X} ", n++, hex(l.local, family),
                                    hex(l.remote, family), static_cast<int>(l.state), l.tx, l.rx);
     if (l.state == TcpState::time_wait)
@@ -179,25 +140,48 @@ std::string show_ipv6_route() {
          " ffffffff 00000001 00000000 00200200       lo\n";
 }
 
-std::string show_sockstat_family(int family) {
-  int tcp = 0, udp = 0, used = 0, listening_or_linked = 0;
+// A closed TCP socket is allocated but not in use.
+struct SocketCounts {
+  int all = 0, tcp_allocated = 0, tcp[2] = {}, udp[2] = {}, established = 0;  // by family: IPv4, IPv6
+};
+SocketCounts count_sockets() {
+  SocketCounts n;
   for_each_socket([&](Socket& s) {
-    used++;
-    if (s.family() != family) return;
+    n.all++;
+    const int v6 = s.family() == AF_INET6;
     if (auto* t = dynamic_cast<TcpSocket*>(&s)) {
-      tcp++;
-      if (t->state() != TcpState::close) listening_or_linked++;
+      n.tcp_allocated++;
+      n.tcp[v6] += t->state() != TcpState::close;
+      n.established += t->state() == TcpState::established || t->state() == TcpState::close_wait;
     }
-    if (auto* u = dynamic_cast<UdpSocket*>(&s); u != nullptr && u->port_number() != 0) udp++;
+    if (auto* u = dynamic_cast<UdpSocket*>(&s)) n.udp[v6] += u->port_number() != 0;
   });
-  if (family == AF_INET6)
-    return fmt::format(
-        "TCP6: inuse {}\nUDP6: inuse {}\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n",
-        listening_or_linked, udp);
+  return n;
+}
+
+std::string show_sockstat() {
+  const SocketCounts n = count_sockets();
   return fmt::format(
       "sockets: used {}\nTCP: inuse {} orphan 0 tw {} alloc {} mem 0\nUDP: inuse {} mem 0\nUDPLITE: inuse 0\n"
       "RAW: inuse 0\nFRAG: inuse 0 memory 0\n",
-      used, listening_or_linked, tcp_table().time_wait().size(), tcp, udp);
+      n.all, n.tcp[0], tcp_table().time_wait().size(), n.tcp_allocated, n.udp[0]);
+}
+
+std::string show_sockstat6() {
+  const SocketCounts n = count_sockets();
+  return fmt::format(
+      "TCP6: inuse {}\nUDP6: inuse {}\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n", n.tcp[1],
+      n.udp[1]);
+}
+
+// Only what is a state and not a count of events is kept: CurrEstab.
+std::string show_snmp() {
+  return fmt::format(
+      "Ip: Forwarding DefaultTTL\nIp: 2 64\n"
+      "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab "
+      "InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n"
+      "Tcp: 1 200 120000 -1 0 0 0 0 {} 0 0 0 0 0 0\n",
+      count_sockets().established);
 }
 
 const ProcNetEntry ENTRIES[] = {
@@ -213,8 +197,9 @@ const ProcNetEntry ENTRIES[] = {
     {"route", show_route},
     {"if_inet6", show_if_inet6},
     {"ipv6_route", show_ipv6_route},
-    {"sockstat", [] { return show_sockstat_family(AF_INET); }},
-    {"sockstat6", [] { return show_sockstat_family(AF_INET6); }},
+    {"sockstat", show_sockstat},
+    {"sockstat6", show_sockstat6},
+    {"snmp", show_snmp},
     // No raw or packet sockets, no neighbours, no multicast members: headers only.
     {"raw",
      [] {

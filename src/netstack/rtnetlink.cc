@@ -5,10 +5,9 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-#include <cstring>
-
 #include "netstack/lwip_port.h"
 #include "netstack/netlink.h"
+#include "netstack/netlink_message.h"
 #include "netstack/sockopt.h"
 
 namespace starry {
@@ -18,54 +17,12 @@ namespace {
 constexpr uint32_t LO_INDEX = 1, LO_MTU = 65536;
 constexpr uint32_t FOREVER = 0xffffffff;
 
-// Builds one message: header, fixed part, attributes.
-class Message {
- public:
-  template <class Fixed>
-  Message(uint16_t type, uint16_t flags, const NetlinkReplies& r, const Fixed& fixed) {
-    nlmsghdr h{};
-    h.nlmsg_type = type;
-    h.nlmsg_flags = flags;
-    h.nlmsg_seq = r.seq;
-    h.nlmsg_pid = r.port_id;
-    append(&h, sizeof h);
-    append(&fixed, sizeof fixed);
-  }
-  Message& attr(uint16_t type, const void* data, size_t n) {
-    rtattr a{};
-    a.rta_len = static_cast<uint16_t>(RTA_LENGTH(n));
-    a.rta_type = type;
-    append(&a, sizeof a);
-    append(data, n);
-    return *this;
-  }
-  template <class T>
-  Message& attr(uint16_t type, const T& v) {
-    return attr(type, &v, sizeof v);
-  }
-  Message& text(uint16_t type, const char* s) { return attr(type, s, std::strlen(s) + 1); }
-
-  void finish(std::vector<uint8_t>* out) {
-    const auto len = static_cast<uint32_t>(bytes_.size());
-    std::memcpy(bytes_.data(), &len, sizeof len);
-    out->insert(out->end(), bytes_.begin(), bytes_.end());
-  }
-
- private:
-  void append(const void* p, size_t n) {
-    const auto* b = static_cast<const uint8_t*>(p);
-    bytes_.insert(bytes_.end(), b, b + n);
-    bytes_.resize(NLMSG_ALIGN(bytes_.size()));
-  }
-  std::vector<uint8_t> bytes_;
-};
-
 void put_link(const NetlinkReplies& r, uint16_t flags, std::vector<uint8_t>* out) {
   ifinfomsg info{};
   info.ifi_type = ARPHRD_LOOPBACK;
   info.ifi_index = LO_INDEX;
   info.ifi_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP;
-  Message m(RTM_NEWLINK, flags, r, info);
+  NetlinkMessage m(RTM_NEWLINK, flags, r, info);
   const auto& counters = lwip::lo_counters();
   rtnl_link_stats64 stats{};
   stats.rx_packets = stats.tx_packets = counters.packets;
@@ -102,7 +59,7 @@ void put_address(const NetlinkReplies& r, int family, std::vector<uint8_t>* out)
   info.ifa_flags = IFA_F_PERMANENT;
   info.ifa_scope = RT_SCOPE_HOST;
   info.ifa_index = LO_INDEX;
-  Message m(RTM_NEWADDR, NLM_F_MULTI, r, info);
+  NetlinkMessage m(RTM_NEWADDR, NLM_F_MULTI, r, info);
   const void* bytes = v4 ? &a.b[12] : &a.b[0];
   const size_t n = v4 ? 4 : 16;
   m.attr(IFA_ADDRESS, bytes, n);
@@ -132,7 +89,7 @@ void put_route(const NetlinkReplies& r, const LocalRoute& route, std::vector<uin
   info.rtm_protocol = RTPROT_KERNEL;
   info.rtm_scope = route.scope;
   info.rtm_type = route.type;
-  Message m(RTM_NEWROUTE, NLM_F_MULTI, r, info);
+  NetlinkMessage m(RTM_NEWROUTE, NLM_F_MULTI, r, info);
   m.attr(RTA_TABLE, uint32_t{RT_TABLE_LOCAL});
   if (route.family == AF_INET) {
     m.attr(RTA_DST, htonl(route.v4)).attr(RTA_PREFSRC, htonl(INADDR_LOOPBACK));
@@ -140,12 +97,6 @@ void put_route(const NetlinkReplies& r, const LocalRoute& route, std::vector<uin
     m.attr(RTA_DST, IpAddr::loopback(AF_INET6).b).attr(RTA_PRIORITY, uint32_t{0});
   }
   m.attr(RTA_OIF, LO_INDEX).finish(out);
-}
-
-void put_done(NetlinkReplies& r) {
-  std::vector<uint8_t> out;
-  Message(NLMSG_DONE, NLM_F_MULTI, r, int{0}).finish(&out);
-  r.out.push_back(std::move(out));
 }
 
 // The name in IFLA_IFNAME, if there is one.
@@ -193,7 +144,7 @@ bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, N
       return false;
   }
   if (!out.empty()) r.out.push_back(std::move(out));
-  put_done(r);
+  netlink_done(r);
   return true;
 }
 

@@ -58,6 +58,9 @@ class UnixSocket final : public Socket {
   const SockAddr& name() const { return name_; }
   enum class State : uint8_t { unconnected, listening, connected };
   State state() const { return state_; }
+  const UnixSocket* peer() const { return peer_; }
+  int backlog() const { return backlog_; }
+  size_t pending() const { return state_ == State::listening ? accept_queue_.size() : queue_.size(); }
 
   // The sender's buffer got room.
   void on_room();

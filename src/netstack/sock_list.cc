@@ -1,0 +1,42 @@
+#include "netstack/sock_list.h"
+
+#include "emulated_kernel/platform.h"
+#include "netstack/tcp.h"
+
+namespace starry {
+
+namespace {
+constexpr uint64_t SECOND_NS = 1000000000;
+}
+
+std::vector<TcpEntry> list_tcp(int family) {
+  std::vector<TcpEntry> lines;
+  for_each_socket([&](Socket& s) {
+    auto* tcp = dynamic_cast<TcpSocket*>(&s);
+    if (tcp == nullptr || s.family() != family) return;
+    const TcpState state = tcp->state();
+    if (state == TcpState::listen)
+      lines.push_back({tcp->local(), tcp->remote(), state, 0, tcp->accept_queue_length(), s.owner().euid,
+                       s.ino(), 0, tcp->backlog(), tcp->ip.v6only});
+    if (state == TcpState::syn_sent)
+      lines.push_back({tcp->local(), tcp->remote(), state, 1, 0, s.owner().euid, s.ino()});
+  });
+  for (const auto& [pair, link] : tcp_table().connections()) {
+    const int side = link->addr(TcpLink::CLIENT) == pair.first ? TcpLink::CLIENT : TcpLink::SERVER;
+    if (link->family(side) != family) continue;
+    lines.push_back({pair.first, pair.second, link->state(side), link->unsent(side), link->unread(side),
+                     link->uid(side), link->ino(side)});
+  }
+  const uint64_t now = platform().monotonic_ns();
+  tcp_table().expire_time_wait();
+  for (const auto& tw : tcp_table().time_wait()) {
+    const bool v4 = tw.pair.first.ip.is_v4();
+    if (v4 != (family == AF_INET)) continue;
+    const uint64_t age = now - tw.since_ns;
+    lines.push_back({tw.pair.first, tw.pair.second, TcpState::time_wait, 0, 0, 0, 0,
+                     60 * SECOND_NS > age ? 60 * SECOND_NS - age : 0});
+  }
+  return lines;
+}
+
+}  // namespace starry
