@@ -142,7 +142,7 @@ def on_small_disk(script):
                  stderr=subprocess.PIPE, text=True)
 
 
-if p := on_small_disk('mount -o remount,ro . && exec "$0" --upper up true'):
+if p := on_small_disk('mount -o remount,bind,ro . && exec "$0" --upper up true'):
     refused("upper layer on a read-only disk", p, 125, "--upper up: Read-only file system")
 if p := on_small_disk('dd if=/dev/zero of=fill bs=4k 2>/dev/null; exec "$0" --upper up true'):
     refused("upper layer on a full disk", p, 125, ".*: No space left on device")
