@@ -207,6 +207,24 @@ TEST_F(Overlay, NamelessFilesCanGetAName) {
   EXPECT_EQ(stat("/dir/named")->nlink, 1u);
 }
 
+TEST_F(Overlay, SeveralLowerLayers) {
+  std::filesystem::create_directories(dir_ + "/second/dir/sub");
+  std::filesystem::create_directories(dir_ + "/second/etc/passwd");
+  std::ofstream(dir_ + "/second/dir/one") << "covered";
+  std::ofstream(dir_ + "/second/dir/sub/three") << "3";
+  Result<Ref<Inode>> root = make_overlay({{dir_ + "/lower", dir_ + "/second"}, dir_ + "/state"});
+  ASSERT_TRUE(root.ok());
+  fs_->root = fs_->cwd = *Got(vfs_mount_root(*root, "overlay", 0));
+  EXPECT_EQ(text("/dir/one"), "1");
+  EXPECT_EQ(names("/dir/sub"), (Names{"three", "two"}));
+  EXPECT_TRUE(S_ISREG(stat("/etc/passwd")->mode));
+  ASSERT_EQ(unlink("/dir/one"), 0);
+  EXPECT_EQ(stat_code("/dir/one"), ENOENT);  // what it covered stays covered
+  ASSERT_EQ(rename("/dir", "/moved"), 0);
+  EXPECT_EQ(names("/moved"), Names{"sub"});
+  EXPECT_EQ(names("/moved/sub"), (Names{"three", "two"}));
+}
+
 TEST_F(Overlay, TheUpperLayerIsNotVisibleThroughTheLower) {
   std::filesystem::create_directories(lower("state"));
   Result<Ref<Inode>> root = make_overlay({{dir_}, lower("state")});

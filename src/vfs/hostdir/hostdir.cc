@@ -150,6 +150,7 @@ class HostdirInode final : public DataInode {
     return host_files().getxattr(node.get(), name);
   }
   Result<void> setxattr(const std::string& name, std::string_view value, int flags) override {
+    if (!name.starts_with("user.")) return Error{EOPNOTSUPP};  // the host's kernel acts on others
     HostFd node(TRY(open_node()));
     return host_files().setxattr(node.get(), name, value, flags);
   }

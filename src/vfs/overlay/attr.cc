@@ -99,6 +99,8 @@ Result<std::string> OverlayInode::getxattr(const std::string& name) {
 }
 
 Result<void> OverlayInode::setxattr(const std::string& name, std::string_view value, int flags) {
+  // Other name spaces mean something to the host's kernel (security.capability): not for guests.
+  if (!name.starts_with("user.")) return Error{EOPNOTSUPP};
   if (!removed_) TRY(copy_up());
   stale_ = true;
   if (orphan_) return host_files().setxattr(orphan_->fd(), name, value, flags);
