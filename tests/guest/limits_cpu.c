@@ -29,7 +29,9 @@ int main(void) {
     }
     struct rlimit now;
     getrlimit(RLIMIT_CPU, &now);
-    printf("signal after about a second: %d, soft limit now %d\n", used() >= 0.9 && used() < 2, (int)now.rlim_cur);
+    // Not to the second: the limit goes by ticks, which a busy machine spreads unevenly.
+    printf("signal after about a second: %d, soft limit now %d\n", signals == 1 && used() > 0.3 && used() < 4,
+           (int)now.rlim_cur);
     fflush(stdout);
     // The hard limit has been used up already.
     setrlimit(RLIMIT_CPU, &(struct rlimit){1, 1});

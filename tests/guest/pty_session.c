@@ -39,6 +39,14 @@ static void saystatus(const char* what, pid_t pid) {
   say(line, r == pid);
 }
 
+// Of signals that are blocked except for here, so that none comes between the check and the pause.
+static void await(int signo) {
+  sigset_t mask;
+  sigprocmask(SIG_BLOCK, NULL, &mask);
+  sigdelset(&mask, signo);
+  while (got != signo) sigsuspend(&mask);
+}
+
 static void leader(const char* pts, int go) {
   char c;
   say("setsid", setsid() == getpid());
@@ -50,14 +58,19 @@ static void leader(const char* pts, int go) {
   say("pgrp", tcgetpgrp(tty) == getpgrp());
   say("sid", tcgetsid(tty) == getsid(0));
   say("again TIOCSCTTY", ioctl(tty, TIOCSCTTY, 0));
-  signal(SIGINT, note);
-  signal(SIGWINCH, note);
-  signal(SIGQUIT, note);
+  sigset_t awaited;
+  sigemptyset(&awaited);
+  for (int i = 0; i < 3; i++) {
+    const int signo = (int[]){SIGINT, SIGWINCH, SIGHUP}[i];
+    signal(signo, note);
+    sigaddset(&awaited, signo);
+  }
+  sigprocmask(SIG_BLOCK, &awaited, NULL);
   say("ready", 1);
   // Ctrl-C, then a new size, are sent by the first process.
-  while (got != SIGINT) pause();
+  await(SIGINT);
   say("SIGINT", 1);
-  while (got != SIGWINCH) pause();
+  await(SIGWINCH);
   struct winsize w;
   ioctl(tty, TIOCGWINSZ, &w);
   say("SIGWINCH, columns", w.ws_col);
@@ -66,6 +79,7 @@ static void leader(const char* pts, int go) {
   pid_t child = fork();
   if (child == 0) {
     signal(SIGINT, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &awaited, NULL);
     setpgid(0, 0);
     char line[64];
     ssize_t n = read(tty, line, sizeof line);
@@ -97,7 +111,8 @@ static void leader(const char* pts, int go) {
     signal(SIGTTIN, SIG_IGN);
     char ch;
     say("read, SIGTTIN ignored: EIO", read(tty, &ch, 1) < 0 && errno == EIO);
-    say("tcsetpgrp of a stranger: EPERM", tcsetpgrp(tty, getppid() + 100000) < 0 && (errno == EPERM || errno == ESRCH));
+    say("tcsetpgrp of a stranger: EPERM",
+        tcsetpgrp(tty, getppid() + 100000) < 0 && (errno == EPERM || errno == ESRCH));
     signal(SIGTTOU, SIG_DFL);
     say("never", write(tty, "w", 1));
     _exit(0);
@@ -107,6 +122,7 @@ static void leader(const char* pts, int go) {
   kill(child, SIGKILL);
   saystatus("child", child);
   // Its turn to stop by Ctrl-Z.
+  signal(SIGTTOU, SIG_IGN);
   child = fork();
   if (child == 0) {
     setpgid(0, 0);
@@ -115,7 +131,6 @@ static void leader(const char* pts, int go) {
     for (;;) pause();
   }
   setpgid(child, child);
-  signal(SIGTTOU, SIG_IGN);
   tcsetpgrp(tty, child);
   saystatus("Ctrl-Z", child);
   kill(child, SIGKILL);
@@ -123,10 +138,9 @@ static void leader(const char* pts, int go) {
   tcsetpgrp(tty, getpgrp());
 
   // Hang-up when the master closes.
-  signal(SIGHUP, note);
   say("wait for hang-up", 1);
   if (read(go, &c, 1) != 1) _exit(8);
-  while (got != SIGHUP) pause();
+  await(SIGHUP);
   say("SIGHUP", 1);
   say("read", read(tty, &c, 1));
   say("write EIO", write(tty, "x", 1) < 0 && errno == EIO);
