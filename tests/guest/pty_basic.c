@@ -36,14 +36,14 @@ static void result(const char* what, long r) {
 static void readsome(const char* what, int fd) {
   char buf[256];
   struct pollfd p = {fd, POLLIN, 0};
-  poll(&p, 1, 200);
-  usleep(5000);
+  poll(&p, 1, 2000);
+  usleep(10000);
   show(what, buf, read(fd, buf, sizeof buf));
 }
 
 static void type(int m, const char* s) {
   if (write(m, s, strlen(s)) < 0) perror("type");
-  usleep(5000);
+  usleep(30000);
 }
 
 static void events(const char* what, int fd) {
@@ -166,7 +166,7 @@ int main(void) {
 
   // The slave closes: the master sees it and recovers.
   close(s);
-  usleep(5000);
+  usleep(30000);
   events("master, slave closed", m);
   readsome("master, slave closed", m);
   s = open(ptsname(m), O_RDWR | O_NOCTTY);
@@ -175,7 +175,7 @@ int main(void) {
   char path[64];
   strcpy(path, ptsname(m));
   close(m);
-  usleep(5000);
+  usleep(30000);
   events("slave, master closed", s);
   readsome("slave, master closed", s);
   result("write", write(s, "x", 1));
