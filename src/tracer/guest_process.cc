@@ -1,5 +1,6 @@
 #include "tracer/guest_process.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
@@ -34,6 +35,13 @@ GuestProcess::~GuestProcess() {
 void GuestProcess::set_pid(int pid) {
   pid_ = pid;
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+}
+
+bool GuestProcess::ended() const {
+  if (dead) return true;
+  if (pidfd_ < 0) return kill(pid_, 0) != 0;
+  pollfd p{pidfd_, POLLIN, 0};
+  return poll(&p, 1, 0) > 0;
 }
 
 bool GuestProcess::map_channels() {

@@ -59,6 +59,8 @@ class GuestProcess final : public HostSpace {
   int host_pid() const override { return pid_; }
 
   void set_pid(int pid);
+  // Whether the host process has ended, also before anybody noticed.
+  bool ended() const;
   chan::Channel* channel(uint32_t slot) {
     return reinterpret_cast<chan::Channel*>(channels_ + slot * chan::CHANNEL_SIZE);
   }
@@ -119,6 +121,7 @@ class GuestThread final : public HostThread {
     gone,
   };
   void reply(chan::Action action);
+  void report_death();
   void load_event();
   void finish_outs();
   // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.

@@ -61,6 +61,7 @@ void GuestThread::resume() {
     resume_wanted_ = true;
     return;
   }
+  if (state_ == State::gone) return report_death();
   if (state_ != State::in_kernel) return;
   finish_outs();
   state_ = State::in_guest;
@@ -70,10 +71,11 @@ void GuestThread::resume() {
 void GuestThread::resume_signal(const ResumeSignal& s) {
   wait_for_start();
   CHECK(state_ == State::in_kernel || state_ == State::gone);
-  if (state_ == State::gone) return;
+  if (state_ == State::gone) return report_death();
   finish_outs();
   SignalFrame& f = ch_->sig;
-  f = {s.signo, s.altstack_flags, s.handler, s.restorer, s.sp, s.saved_mask, s.altstack_sp, s.altstack_size, {}};
+  f = {s.signo,      s.altstack_flags, s.handler,       s.restorer, s.sp,
+       s.saved_mask, s.altstack_sp,    s.altstack_size, {}};
   std::memcpy(f.siginfo, s.siginfo, sizeof f.siginfo);
   state_ = State::in_guest;
   // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
@@ -205,6 +207,7 @@ Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork
   }
   process->set_pid(static_cast<int>(*pid));
   t->tid_ = static_cast<int>(*pid);
+  if (process->ended()) t->state_ = State::gone;  // and maybe reaped before its pid was known here
   return std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>(std::move(process), std::move(t));
 }
 
@@ -293,11 +296,19 @@ void GuestThread::on_ring() {
   }
 }
 
+// The kernel lets a carrier go on that does not exist any more: its code was suspended when the host
+// process died, or the process died before the kernel knew of it.
+void GuestThread::report_death() {
+  platform().post([t = Ref<Task>(task_)] {
+    if (!t->exiting) kernel().handle_event(*t, GuestEvent{GuestEvent::Kind::died, {}, 0, 0});
+  });
+}
+
 void GuestThread::on_death() {
   State was = state_;
   state_ = State::gone;
   if (was == State::busy && waiter_ != nullptr) {
-    fiber_ready(std::exchange(waiter_, nullptr));
+    fiber_ready(std::exchange(waiter_, nullptr));  // and ends in resume()
     return;
   }
   if (was == State::gone || task_ == nullptr) return;

@@ -202,7 +202,7 @@ Result<std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>> ProcessPool::
     Pristine p = std::move(impl_->ready.front());
     impl_->ready.pop_front();
     impl_->wanted.notify_one();
-    if (!p.process->dead) return std::pair(std::move(p.process), std::move(p.thread));
+    if (!p.process->ended()) return std::pair(std::move(p.process), std::move(p.thread));
   }
 }
 

@@ -192,7 +192,7 @@ void exit_task(Task& t, int status) {
 void task_died(Task& t) {
   exit_group(t, SIGKILL);
   // Suspended kernel code of the task runs to its end first: it holds references into this thread.
-  if (t.fiber == nullptr && in_task() && &current() == &t) exit_task(t, t.group->exit_status);
+  if (t.fiber == nullptr && !t.call.active && in_task() && &current() == &t) exit_task(t, t.group->exit_status);
 }
 
 }  // namespace starry
