@@ -44,6 +44,10 @@ enum Action : uint32_t {
   ACT_EXIT,        // end of the carrier
 };
 
+// A short sleep that the carrier does on its own unless the kernel takes it over; see nap() in stub/stub.cc.
+inline constexpr int64_t MAX_NAP_NS = 10'000'000;
+enum Nap : uint32_t { NAP_NONE, NAP_OFFERED, NAP_TAKEN };
+
 struct Window {  // a piece of guest memory that travels in the data area
   uint64_t addr;
   uint32_t len;
@@ -79,6 +83,8 @@ struct Channel {
   uint64_t saved_mask, saved_sp, saved_size;  // from ACT_LOAD_FRAME
   uint32_t saved_flags;
   Window in[MAX_IN];
+  uint64_t nap_until;  // CLOCK_MONOTONIC ns
+  uint64_t napped;     // ns, all naps that the kernel did not take over
   // Written by both in turn: by the guest with an event, by the kernel with a reply.
   alignas(64) GuestRegs regs;
   // Written by the kernel.
@@ -87,6 +93,7 @@ struct Channel {
   uint32_t out_count;
   uint32_t set_fs;   // load regs.fs_base
   uint32_t no_spin;  // the answer will take long: sleep at once
+  uint32_t kicked;   // a kick was sent since the last reply
   uint32_t nops;
   uint32_t new_slot;
   uint64_t clone_flags;
@@ -96,19 +103,24 @@ struct Channel {
   SignalFrame sig;
   // The carrier sleeps on reply_seq.
   alignas(64) uint32_t parked;
+  uint32_t nap;  // enum Nap: offered and withdrawn by the guest, taken by the kernel
   // Event number; the supervisor handles one event per number.
   alignas(64) uint32_t ring_seq;
   alignas(64) uint8_t data[];
 };
 static_assert(sizeof(Channel) <= 8192);
 
-// Who has rung. Shared by all guest processes, so a bit only says "look at this channel".
+// Who has rung, and who offers a nap. Shared by all guest processes, so a bit only says "look at this
+// channel".
 inline constexpr uint32_t DOORBELL_WORDS = 1024;
 inline constexpr uint32_t MAX_CHANNELS = DOORBELL_WORDS * 64;
+struct DoorbellBits {
+  alignas(64) uint64_t summary[DOORBELL_WORDS / 64];  // which words are not 0
+  alignas(64) uint64_t bits[DOORBELL_WORDS];
+};
 struct Doorbell {
   alignas(64) uint32_t sleeping;  // futex word: 1 while the supervisor sleeps
-  alignas(64) uint64_t summary[DOORBELL_WORDS / 64];
-  alignas(64) uint64_t bits[DOORBELL_WORDS];
+  DoorbellBits rung, naps;
 };
 
 // How the stub copies one input along; from the table of system calls.
@@ -122,13 +134,13 @@ struct Precopy {
 inline constexpr uint32_t MAX_PRECOPY = 3, PRECOPY_SYSCALLS = 512;
 
 struct InfoPage {
-  uint32_t spin;  // turns to spin before sleeping
-  uint32_t pad;
+  uint32_t spin;     // turns to spin before sleeping
+  uint32_t may_nap;  // no task waits for a CPU, and nobody wants to see every call
   Precopy precopy[PRECOPY_SYSCALLS][MAX_PRECOPY];
 };
 inline constexpr uint64_t INFO_SIZE = 16 * 1024;
 inline constexpr uint64_t DOORBELL_ADDR = INFO_ADDR + INFO_SIZE;
-inline constexpr uint64_t DOORBELL_SIZE = 16 * 1024;
+inline constexpr uint64_t DOORBELL_SIZE = 32 * 1024;
 static_assert(sizeof(InfoPage) <= INFO_SIZE && sizeof(Doorbell) <= DOORBELL_SIZE);
 
 // First message of a new process to the supervisor, and the answer: ranges to unmap.

@@ -22,8 +22,8 @@ bool ChannelTable::init(uint32_t spin) {
   if (info_fd_ < 0 || ftruncate(info_fd_, INFO_SIZE + DOORBELL_SIZE) != 0) return false;
   void* p = mmap(nullptr, INFO_SIZE + DOORBELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, info_fd_, 0);
   if (p == MAP_FAILED) return false;
-  auto* info = static_cast<InfoPage*>(p);
-  info->spin = spin;
+  info_ = static_cast<InfoPage*>(p);
+  info_->spin = spin;
   doorbell_ = reinterpret_cast<Doorbell*>(static_cast<char*>(p) + INFO_SIZE);
   return true;
 }
@@ -39,23 +39,35 @@ uint32_t ChannelTable::attach(GuestThread* t) {
 
 void ChannelTable::detach(uint32_t id) { slots_[id].store(nullptr, std::memory_order_release); }
 
-int64_t ChannelTable::next_rung() {
+int64_t ChannelTable::next(DoorbellBits& from, DoorbellBits& pending) {
   for (uint32_t s = 0; s < DOORBELL_WORDS / 64; ++s) {
-    if (__atomic_load_n(&doorbell_->summary[s], __ATOMIC_ACQUIRE) != 0)
-      pending_summary_[s] |= __atomic_exchange_n(&doorbell_->summary[s], 0, __ATOMIC_SEQ_CST);
-    while (pending_summary_[s] != 0) {
-      uint32_t w = s * 64 + static_cast<uint32_t>(std::countr_zero(pending_summary_[s]));
-      pending_[w] |= __atomic_exchange_n(&doorbell_->bits[w], 0, __ATOMIC_SEQ_CST);
-      if (pending_[w] == 0) {
-        pending_summary_[s] &= pending_summary_[s] - 1;
+    if (__atomic_load_n(&from.summary[s], __ATOMIC_ACQUIRE) != 0)
+      pending.summary[s] |= __atomic_exchange_n(&from.summary[s], 0, __ATOMIC_SEQ_CST);
+    while (pending.summary[s] != 0) {
+      uint32_t w = s * 64 + static_cast<uint32_t>(std::countr_zero(pending.summary[s]));
+      pending.bits[w] |= __atomic_exchange_n(&from.bits[w], 0, __ATOMIC_SEQ_CST);
+      if (pending.bits[w] == 0) {
+        pending.summary[s] &= pending.summary[s] - 1;
         continue;
       }
-      uint32_t bit = static_cast<uint32_t>(std::countr_zero(pending_[w]));
-      pending_[w] &= pending_[w] - 1;
+      uint32_t bit = static_cast<uint32_t>(std::countr_zero(pending.bits[w]));
+      pending.bits[w] &= pending.bits[w] - 1;
       return w * 64 + bit;
     }
   }
   return -1;
+}
+
+bool ChannelTable::anything() const {
+  for (const DoorbellBits* b : {&doorbell_->rung, &doorbell_->naps})
+    for (const uint64_t& s : b->summary)
+      if (__atomic_load_n(&s, __ATOMIC_SEQ_CST) != 0) return true;
+  return false;
+}
+
+void ChannelTable::allow_naps(bool allow) {
+  const uint32_t value = allow ? 1 : 0;
+  if (info_->may_nap != value) __atomic_store_n(&info_->may_nap, value, __ATOMIC_SEQ_CST);
 }
 
 void ChannelTable::sleep(uint64_t deadline_ns, const std::function<bool()>& something) {

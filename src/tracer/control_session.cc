@@ -8,6 +8,7 @@
 #include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/process.h"
 #include "tracer/start_error.h"
+#include "vfs/procfs/generators.h"
 
 namespace starry {
 namespace {
@@ -44,9 +45,7 @@ Message list_processes(const ControlHost& host) {
                     {"ppid", g.parent != nullptr ? g.parent->tgid : 0},
                     {"uid", g.leader()->cred ? g.leader()->cred->uid : 0},
                     {"threads", g.threads.size()},
-                    {"state", g.zombie    ? "Z"
-                              : g.stopped ? "T"
-                                          : "R"},
+                    {"state", std::string(1, proc::state_letter(*g.leader()))},
                     {"cpu_ms", cpu_times(g).total() / 1'000'000},
                     {"command", command_line(g)}});
   });

@@ -28,8 +28,12 @@ class ChannelTable {
   uint32_t attach(GuestThread* t);  // MAX_CHANNELS when none is free
   void detach(uint32_t id);
   GuestThread* get(uint32_t id) { return slots_[id].load(std::memory_order_acquire); }
-  // Next channel that has rung, or -1.
-  int64_t next_rung();
+  // Next channel that has rung, or offers a nap, or -1.
+  int64_t next_rung() { return next(doorbell_->rung, pending_rung_); }
+  int64_t next_nap() { return next(doorbell_->naps, pending_naps_); }
+  bool anything() const;  // one of them would find something
+  // Whether carriers may do short sleeps on their own.
+  void allow_naps(bool allow);
   // Sleeps until a channel rings, wake() is called or the deadline (CLOCK_MONOTONIC ns) passes.
   // `something` is asked once more when a wake() can no longer be missed.
   void sleep(uint64_t deadline_ns, const std::function<bool()>& something);
@@ -38,13 +42,16 @@ class ChannelTable {
   void wake();  // from any thread
 
  private:
+  // `pending`: what was taken from the doorbell and is not yet handled. Not on the stack: the loop
+  // changes fibers.
+  int64_t next(chan::DoorbellBits& from, chan::DoorbellBits& pending);
+
   int info_fd_ = -1;
+  chan::InfoPage* info_ = nullptr;
   chan::Doorbell* doorbell_ = nullptr;
+  chan::DoorbellBits pending_rung_{}, pending_naps_{};
   std::vector<std::atomic<GuestThread*>> slots_{chan::MAX_CHANNELS};
   std::atomic<uint32_t> next_id_{0};
-  // What was taken from the doorbell and is not yet handled. Not on the stack: the loop changes fibers.
-  uint64_t pending_summary_[chan::DOORBELL_WORDS / 64] = {};
-  uint64_t pending_[chan::DOORBELL_WORDS] = {};
 };
 
 class GuestProcess final : public HostSpace {
@@ -104,8 +111,9 @@ class GuestThread final : public HostThread {
   size_t window_prefix(uint64_t addr, void* dst, size_t n) override;
   bool window_write(uint64_t addr, const void* src, size_t n) override;
 
-  // Called by the loop when the channel has rung.
+  // Called by the loop when the channel has rung, or offers a nap.
   void on_ring();
+  void on_nap();
   // The host process is gone: whoever waits for the carrier gets an error.
   void on_death();
   void set_task(Task* t) { task_ = t; }
@@ -123,6 +131,7 @@ class GuestThread final : public HostThread {
   void reply(chan::Action action);
   void report_death();
   void load_event();
+  void account_naps();
   void finish_outs();
   // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.
   Result<int64_t> run_action(chan::Action action);
@@ -139,6 +148,7 @@ class GuestThread final : public HostThread {
   bool resume_wanted_ = false;  // resume() came before the first event
   Fiber* waiter_ = nullptr;
   uint32_t seen_ring_ = 0;
+  uint64_t seen_napped_ = 0;
   int tid_ = 0, bound_cpu_ = -1;
   chan::Window in_[chan::MAX_IN];
   uint32_t in_count_ = 0;

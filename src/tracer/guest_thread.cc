@@ -12,6 +12,7 @@
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/kernel.h"
+#include "emulated_kernel/sched/scheduler.h"
 #include "tracer/guest_process.h"
 #include "tracer/host_cpus.h"
 
@@ -39,6 +40,7 @@ bool GuestThread::is_first() const { return tid_ != 0 && tid_ == process_->host_
 void GuestThread::reply(Action action) {
   ch_->action = action;
   __atomic_store_n(&ch_->no_spin, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&ch_->kicked, 0, __ATOMIC_RELAXED);
   __atomic_fetch_add(&ch_->reply_seq, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0) {
     ChannelTable::instance().woke_sleeper = true;
@@ -145,8 +147,9 @@ int GuestThread::host_tid() const {
 }
 
 void GuestThread::kick() {
-  if (state_ == State::in_guest && !process_->dead)
-    syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
+  if (state_ != State::in_guest || process_->dead) return;
+  __atomic_store_n(&ch_->kicked, 1, __ATOMIC_SEQ_CST);
+  syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
 }
 
 void GuestThread::will_wait() {
@@ -229,6 +232,7 @@ void GuestThread::load_event() {
   regs_.fs_base = fs;
   out_count_ = 0;
   data_used_ = 0;
+  account_naps();
   in_count_ = std::min(ch_->in_count, MAX_IN);
   std::memcpy(in_, ch_->in, in_count_ * sizeof(Window));
   for (uint32_t i = 0; i < in_count_; ++i) {
@@ -239,6 +243,29 @@ void GuestThread::load_event() {
     }
     data_used_ = std::max(data_used_, (w.off + w.len + 15) & ~15u);
   }
+}
+
+// While it slept on its own the thread held its emulated CPU, but did not use it.
+void GuestThread::account_naps() {
+  const uint64_t total = __atomic_load_n(&ch_->napped, __ATOMIC_RELAXED);
+  if (total != seen_napped_) scheduler().slept(task_->se, total - seen_napped_, platform().monotonic_ns());
+  seen_napped_ = total;
+}
+
+// Takes over a sleep that the carrier began on its own, as the system call that it is, for the time that
+// is left of it.
+void GuestThread::on_nap() {
+  uint32_t offered = NAP_OFFERED;
+  if (state_ != State::in_guest || task_ == nullptr ||
+      !__atomic_compare_exchange_n(&ch_->nap, &offered, NAP_TAKEN, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return;
+  load_event();
+  const uint64_t until = __atomic_load_n(&ch_->nap_until, __ATOMIC_RELAXED);
+  const uint64_t now = platform().monotonic_ns();
+  const timespec left{0, static_cast<long>(std::min<uint64_t>(until - std::min(now, until), MAX_NAP_NS))};
+  if (in_count_ == 1 && in_[0].len == sizeof left) std::memcpy(ch_->data + in_[0].off, &left, sizeof left);
+  state_ = State::in_kernel;
+  kernel().handle_event(*task_, GuestEvent{GuestEvent::Kind::syscall, {}, 0, 0});
 }
 
 void GuestThread::on_ring() {

@@ -11,6 +11,7 @@
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/sched/scheduler.h"
+#include "emulated_kernel/trace/tracer.h"
 #include "tracer/guest_process.h"
 #include "tracer/host_cpus.h"
 #include "tracer/precopy_table.h"
@@ -72,11 +73,17 @@ void Supervisor::quit() { fibers_quit(); }
 
 void Supervisor::turn() {
   bool did = false;
+  ChannelTable& table = ChannelTable::instance();
+  // First: nothing else may see these threads as running.
+  for (int64_t id; (id = table.next_nap()) >= 0;) {
+    did = true;
+    if (GuestThread* t = table.get(static_cast<uint32_t>(id))) t->on_nap();
+    if (fibers_pending()) return;
+  }
   while (host_platform.run_posted()) {
     did = true;
     if (fibers_pending()) return;
   }
-  ChannelTable& table = ChannelTable::instance();
   for (int i = 0; i < 64; ++i) {
     int64_t id = table.next_rung();
     if (id < 0) break;
@@ -85,17 +92,14 @@ void Supervisor::turn() {
     if (fibers_pending()) return;
   }
   uint64_t deadline = kernel_->run_pending();
+  table.allow_naps(!trace_on() && !scheduler().anybody_waits());
   if (!did && !fibers_pending()) idle(deadline);
 }
 
 // Nothing to do until `deadline`: spins a little while a guest runs and a CPU is to spare, then sleeps.
 void Supervisor::idle(uint64_t deadline) {
   ChannelTable& table = ChannelTable::instance();
-  auto something = [&] {
-    for (uint64_t& s : table.doorbell().summary)
-      if (__atomic_load_n(&s, __ATOMIC_ACQUIRE) != 0) return true;
-    return host_platform.posted();
-  };
+  auto something = [&] { return table.anything() || host_platform.posted(); };
   uint64_t start = host_platform.monotonic_ns();
   if (start >= deadline) return;
   // Only a guest in user mode can ring soon; and it must not be one that needs this very CPU.

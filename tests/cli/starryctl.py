@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """starryctl.py STARRYRUN: ps, exec, cp and kill on a running instance."""
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,7 @@ check("ps, nothing runs", ctl("ps").stdout, b"no instance is running\n")
 instance = start("-q", "--name", "one", "sh", "-c", "echo inside > file; echo ready; exec sleep 100", stdout=subprocess.PIPE)
 check("starts", instance.stdout.readline(), b"ready\n")
 
-text = ctl("ps").stdout
-check("ps", b"one  (starryrun " in text and b"sleep 100" in text, True)
+wait_for("ps", lambda: re.search(rb"^one  \(starryrun \d+\)\n.*\n +\d+ +1 +\d+ +1 S +\d+\.\d\d  sleep 100\n", ctl("ps").stdout))
 r = ctl("exec", "one", "cat", input=b"typed\n")
 check("exec: streams", (r.returncode, r.stdout, r.stderr), (0, b"typed\n", b""))
 check("exec: status", ctl("exec", "one", "sh", "-c", "exit 9").returncode, 9)

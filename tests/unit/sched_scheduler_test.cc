@@ -266,6 +266,22 @@ TEST(Scheduler, TimeAccounts) {
   EXPECT_EQ(a.nivcsw, 0u);
 }
 
+TEST(Scheduler, TimeSleptOnACpuIsIdleTime) {
+  SchedWorld w(1);
+  auto& a = w.add("a", SCHED_OTHER, 0);
+  w.wake(a);
+  w.pass(30 * MS);
+  w.sched.slept(a, 20 * MS, w.now);
+  EXPECT_EQ(w.sched.idle_ns(0, w.now), 20 * MS);
+  w.sched.slept(a, 20 * MS, w.now);  // only 10 ms are not accounted for yet
+  EXPECT_EQ(w.sched.idle_ns(0, w.now), 30 * MS);
+  w.pass(5 * MS);
+  w.block(a);
+  w.sched.slept(a, 5 * MS, w.now);  // does not hold a CPU
+  EXPECT_EQ(w.sched.busy_ns(0, w.now), 5 * MS);
+  EXPECT_EQ(a.sum_exec_ns, 5 * MS);
+}
+
 TEST(Scheduler, NoTickWithoutCompetitors) {
   SchedWorld w(2);
   auto& a = w.add("a", SCHED_RR, 10);

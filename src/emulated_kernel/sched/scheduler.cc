@@ -219,6 +219,14 @@ void Scheduler::preempt(SchedEntity& se, uint64_t now) {
   impl_->put_back(se, impl_->rq(se.cpu).class_of(se).place_when_preempted(se), now);
 }
 
+void Scheduler::slept(SchedEntity& se, uint64_t ns, uint64_t now) {
+  if (se.state != State::running) return;
+  ns = std::min(ns, now - std::min(now, se.run_since_ns));
+  se.run_since_ns += ns;
+  impl_->rq(se.cpu).idle_total_ns += ns;
+  impl_->next_tick_known = false;
+}
+
 void Scheduler::remove(SchedEntity& se, uint64_t now) {
   if (se.state == State::running) impl_->leave_cpu(se, now);
   if (se.state == State::queued) impl_->dequeue(se);
@@ -317,6 +325,7 @@ void Scheduler::request_resched(SchedEntity& se) {
 SchedEntity* Scheduler::current_on(int cpu) const { return impl_->rq(cpu).current; }
 bool Scheduler::idle(int cpu) const { return impl_->idle.test(Impl::bit(cpu)); }
 int Scheduler::queued(int cpu) const { return static_cast<int>(impl_->rq(cpu).queued()); }
+bool Scheduler::anybody_waits() const { return impl_->queued != 0; }
 int Scheduler::nr_running() const { return static_cast<int>(impl_->queued + impl_->running); }
 
 uint64_t Scheduler::idle_ns(int cpu, uint64_t now) const {

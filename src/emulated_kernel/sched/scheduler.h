@@ -42,7 +42,9 @@ class Scheduler {
   void block(SchedEntity& se, uint64_t now);                      // running -> blocked, frees its CPU
   void yield(SchedEntity& se, uint64_t now);                      // running -> queued at the tail
   void preempt(SchedEntity& se, uint64_t now);                    // running -> queued (head or tail by rule)
-  void remove(SchedEntity& se, uint64_t now);                     // exit: from whatever state
+  // A running task used its CPU for `ns` less than it held it: it slept without giving the CPU up.
+  void slept(SchedEntity& se, uint64_t ns, uint64_t now);
+  void remove(SchedEntity& se, uint64_t now);  // exit: from whatever state
   // Gives every idle CPU its next task through SchedHooks::switch_to. Returns how many switched.
   int pick(uint64_t now);
   // Slice expiry. next_tick() is when to call tick() next; UINT64_MAX when no CPU has a competitor.
@@ -60,7 +62,8 @@ class Scheduler {
   SchedEntity* current_on(int cpu) const;
   bool idle(int cpu) const;
   int queued(int cpu) const;
-  int nr_running() const;  // running + queued, for loadavg
+  int nr_running() const;      // running + queued, for loadavg
+  bool anybody_waits() const;  // a task is queued for a CPU
   uint64_t idle_ns(int cpu, uint64_t now) const;
   uint64_t busy_ns(int cpu, uint64_t now) const;
   uint64_t rr_interval_ns(const SchedEntity& se) const;  // sched_rr_get_interval(2)

@@ -13,10 +13,10 @@
 namespace starry::chan {
 
 inline constexpr int FILTER_ALLOWED[] = {
-    __NR_futex,   __NR_rt_sigreturn, __NR_mmap,    __NR_munmap,  __NR_mprotect,   __NR_mremap,
-    __NR_madvise, __NR_msync,        __NR_mincore, __NR_recvmsg, __NR_close,      __NR_clone,
-    __NR_exit,    __NR_exit_group,   __NR_prctl,   __NR_getppid, __NR_arch_prctl, __NR_rt_sigprocmask,
-    __NR_membarrier,
+    __NR_futex,   __NR_rt_sigreturn, __NR_mmap,           __NR_munmap,     __NR_mprotect,
+    __NR_mremap,  __NR_madvise,      __NR_msync,          __NR_mincore,    __NR_recvmsg,
+    __NR_close,   __NR_clone,        __NR_exit,           __NR_exit_group, __NR_prctl,
+    __NR_getppid, __NR_arch_prctl,   __NR_rt_sigprocmask, __NR_membarrier, __NR_clock_gettime,
 };
 inline constexpr int FILTER_MAX = 64;
 
@@ -33,7 +33,8 @@ inline int build_filter(sock_filter* f, uint64_t start, uint64_t end) {
     f[n].jf = static_cast<uint8_t>(jf), f[n].k = k;
     ++n;
   };
-  constexpr unsigned LD = BPF_LD | BPF_W | BPF_ABS, JEQ = BPF_JMP | BPF_JEQ | BPF_K, JGE = BPF_JMP | BPF_JGE | BPF_K;
+  constexpr unsigned LD = BPF_LD | BPF_W | BPF_ABS, JEQ = BPF_JMP | BPF_JEQ | BPF_K,
+                     JGE = BPF_JMP | BPF_JGE | BPF_K;
   // Labels: after `total` instructions come [trap][allow].
   const int total = 10 + 2 * COUNT - COUNT + 2;
   const int trap = total, allow = total + 1;

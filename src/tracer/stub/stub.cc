@@ -2,10 +2,11 @@
 // storage, general registers only. Every carrier of a guest thread waits here, inside a genuine host
 // signal frame: resuming the guest is a host sigreturn, which restores all of its state.
 
+#include <asm/errno.h>
 #include <asm/prctl.h>
-#include <asm/signal.h>
 #include <asm/sigcontext.h>
 #include <asm/siginfo.h>
+#include <asm/signal.h>
 #include <asm/ucontext.h>
 #include <asm/unistd.h>
 #include <linux/audit.h>
@@ -16,6 +17,8 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/socket.h>
+#include <linux/time.h>
+#include <linux/time_types.h>
 #include <linux/uio.h>
 
 #include <initializer_list>
@@ -89,21 +92,23 @@ const InfoPage& info() { return *reinterpret_cast<const InfoPage*>(INFO_ADDR); }
 Doorbell& doorbell() { return *reinterpret_cast<Doorbell*>(DOORBELL_ADDR); }
 
 // Handlers always run on the signal stack, so the stack pointer names the area.
-Area* this_area() {
-  return reinterpret_cast<Area*>(u(__builtin_frame_address(0)) & ~(AREA_SIZE - 1));
-}
+Area* this_area() { return reinterpret_cast<Area*>(u(__builtin_frame_address(0)) & ~(AREA_SIZE - 1)); }
 
 size_t fp_size(const void* fp) {
   auto* sw = reinterpret_cast<const FpSw*>(static_cast<const char*>(fp) + 464);
   return sw->magic1 == FP_MAGIC1 && sw->extended_size < 32768 ? sw->extended_size : 512;
 }
 
+void set_bit(DoorbellBits& to, uint32_t id) {
+  id %= MAX_CHANNELS;
+  __atomic_fetch_or(&to.bits[id / 64], 1ULL << (id % 64), __ATOMIC_SEQ_CST);
+  __atomic_fetch_or(&to.summary[id / 4096], 1ULL << (id / 64 % 64), __ATOMIC_SEQ_CST);
+}
+
 void ring(Channel* ch) {
   __atomic_fetch_add(&ch->ring_seq, 1, __ATOMIC_SEQ_CST);
   Doorbell& db = doorbell();
-  uint32_t id = ch->id % MAX_CHANNELS;
-  __atomic_fetch_or(&db.bits[id / 64], 1ULL << (id % 64), __ATOMIC_SEQ_CST);
-  __atomic_fetch_or(&db.summary[id / 4096], 1ULL << (id / 64 % 64), __ATOMIC_SEQ_CST);
+  set_bit(db.rung, ch->id);
   if (__atomic_load_n(&db.sleeping, __ATOMIC_SEQ_CST) != 0 &&
       __atomic_exchange_n(&db.sleeping, 0, __ATOMIC_SEQ_CST) != 0)
     sys(__NR_futex, u(&db.sleeping), FUTEX_WAKE, 1);
@@ -136,6 +141,60 @@ void load_regs(ucontext* uc, const Channel* ch) {
   m.r14 = r.r14, m.r15 = r.r15, m.rdi = r.rdi, m.rsi = r.rsi, m.rbp = r.rbp, m.rbx = r.rbx;
   m.rdx = r.rdx, m.rax = r.rax, m.rcx = r.rcx, m.rsp = r.rsp, m.rip = r.rip, m.eflags = r.eflags;
   uc->uc_sigmask = 0;  // the host never blocks anything while the guest runs
+}
+
+// The length in ns of a sleep that may be a nap; 0: what the guest asks for is something else.
+uint64_t nap_length(const GuestRegs& r) {
+  uint64_t request = r.rdi;
+  if (r.rax == __NR_clock_nanosleep) {
+    uint32_t clock = static_cast<uint32_t>(r.rdi);
+    if ((clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) || static_cast<uint32_t>(r.rsi) != 0) return 0;
+    request = r.rdx;
+  } else if (r.rax != __NR_nanosleep) {
+    return 0;
+  }
+  __kernel_timespec span;
+  if (info().may_nap == 0 || stub_copy(&span, reinterpret_cast<void*>(request), sizeof span) != 0) return 0;
+  return span.tv_sec == 0 && span.tv_nsec > 0 && span.tv_nsec <= MAX_NAP_NS
+             ? static_cast<uint64_t>(span.tv_nsec)
+             : 0;
+}
+
+enum class NapEnd { refused, over, taken };
+
+// A short sleep without waking the kernel: programs that look at the clock a thousand times a second would
+// otherwise wake two threads for each look. The sleep is offered to the kernel, which takes it over, as the
+// system call that it is, whenever it is awake for something else. So while the kernel believes that the
+// thread runs in user mode there is nobody who could tell. If nobody takes it, it is over by itself.
+NapEnd nap(Channel* ch, uint64_t length, uint32_t seen) {
+  __kernel_timespec t;
+  if (sys(__NR_clock_gettime, CLOCK_MONOTONIC, u(&t)) != 0) return NapEnd::refused;
+  uint64_t until = static_cast<uint64_t>(t.tv_sec) * 1000000000 + static_cast<uint64_t>(t.tv_nsec) + length;
+  t = {static_cast<long>(until / 1000000000), static_cast<long>(until % 1000000000)};
+  ch->nap_until = until;
+  ch->event = EV_SYSCALL;
+  __atomic_store_n(&ch->parked, 1, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&ch->nap, NAP_OFFERED, __ATOMIC_SEQ_CST);
+  set_bit(doorbell().naps, ch->id);
+  // A kernel that wants something of this thread says so before it looks at the offers for the last time;
+  // so it sees this one, or it is seen here.
+  bool over = true;
+  if (__atomic_load_n(&ch->kicked, __ATOMIC_SEQ_CST) != 0 ||
+      __atomic_load_n(&info().may_nap, __ATOMIC_SEQ_CST) == 0) {
+    over = false;
+  } else {
+    do {
+      if (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) != seen) return NapEnd::taken;
+    } while (sys(__NR_futex, u(&ch->reply_seq), FUTEX_WAIT_BITSET, seen, u(&t), 0, FUTEX_BITSET_MATCH_ANY) !=
+             -ETIMEDOUT);
+  }
+  uint32_t offered = NAP_OFFERED;
+  if (!__atomic_compare_exchange_n(&ch->nap, &offered, NAP_NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return NapEnd::taken;
+  __atomic_store_n(&ch->parked, 0, __ATOMIC_RELAXED);
+  if (!over) return NapEnd::refused;
+  ch->napped += length;
+  return NapEnd::over;
 }
 
 // Copies the declared inputs of a system call into the channel. What faults is left out: the kernel
@@ -177,7 +236,8 @@ bool write_outs(Channel* ch) {
   bool good = true;
   uint32_t n = ch->out_count;
   for (uint32_t i = 0; i < n && i < MAX_OUT; ++i)
-    good &= stub_copy(reinterpret_cast<void*>(ch->out[i].addr), ch->data + ch->out[i].off, ch->out[i].len) == 0;
+    good &=
+        stub_copy(reinterpret_cast<void*>(ch->out[i].addr), ch->data + ch->out[i].off, ch->out[i].len) == 0;
   return good;
 }
 
@@ -277,7 +337,7 @@ bool build_frame(Channel* ch, ucontext* uc) {
   m.rdx = u(&f->uc);
   m.rax = 0;
   m.eflags &= ~0x10500ULL;  // RF, DF, TF
-  if (fps > 576) {           // a handler starts with fresh FP state: no component in use, default MXCSR
+  if (fps > 576) {          // a handler starts with fresh FP state: no component in use, default MXCSR
     *reinterpret_cast<uint64_t*>(fp + 512) = 0;
     *reinterpret_cast<uint32_t*>(fp + 24) = 0x1f80;
   }
@@ -345,8 +405,8 @@ int64_t clone_carrier(Channel* ch, ucontext* uc) {
   child_uc->uc_stack.ss_size = AREA_SIZE - 256;
   child_uc->uc_stack.ss_flags = 0;
   // host_tid is 0 again once the host is done with the child and its stack: only then is the slot free.
-  constexpr uint64_t FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-                             CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  constexpr uint64_t FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                             CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
   return stub_clone(FLAGS, child_uc, &child_ch->host_tid, &child_ch->host_tid, 0);
 }
 
@@ -379,12 +439,10 @@ int64_t fork_process() {
   return 0;
 }
 
-// Reports the event that the caller has put into the channel and does what the kernel asks until the
-// guest may go on with what `uc` then holds.
-void serve(Channel* ch, ucontext* uc) {
+// Waits for the kernel, which has seen an event since the reply numbered `seen`, and does what it asks
+// until the guest may go on with what `uc` then holds.
+void serve_reply(Channel* ch, ucontext* uc, uint32_t seen) {
   for (;;) {
-    uint32_t seen = __atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE);
-    ring(ch);
     wait_reply(ch, seen);
     switch (ch->action) {
       case ACT_RESUME:
@@ -424,7 +482,16 @@ void serve(Channel* ch, ucontext* uc) {
       default:
         sys(__NR_exit_group, 1);
     }
+    seen = __atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE);
+    ring(ch);
   }
+}
+
+// Reports the event that the caller has put into the channel.
+void serve(Channel* ch, ucontext* uc) {
+  uint32_t seen = __atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE);
+  ring(ch);
+  serve_reply(ch, uc, seen);
 }
 
 void on_sigsys(int, siginfo_t* si, void* ctx) {
@@ -435,7 +502,16 @@ void on_sigsys(int, siginfo_t* si, void* ctx) {
   if (si->_sifields._sigsys._arch != AUDIT_ARCH_X86_64) ch->regs.rax = ~0ULL;
   ch->event = EV_SYSCALL;
   precopy(ch, ch->regs.rax);
-  serve(ch, uc);
+  uint32_t seen = __atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE);
+  switch (uint64_t length = nap_length(ch->regs); length != 0 ? nap(ch, length, seen) : NapEnd::refused) {
+    case NapEnd::over:
+      uc->uc_mcontext.rax = 0;
+      return;
+    case NapEnd::taken:
+      return serve_reply(ch, uc, seen);
+    case NapEnd::refused:
+      return serve(ch, uc);
+  }
 }
 
 void on_kick(int, siginfo_t*, void* ctx) {
@@ -499,13 +575,15 @@ void start_on_area() {
     sys(__NR_munmap, list.range[i].start, list.range[i].len);
 
   sock_filter prog[FILTER_MAX];
-  sock_fprog fprog{static_cast<unsigned short>(build_filter(prog, u(stub_gate_start), u(stub_gate_end))), prog};
+  sock_fprog fprog{static_cast<unsigned short>(build_filter(prog, u(stub_gate_start), u(stub_gate_end))),
+                   prog};
   if (sys(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) die();
   // The carrier waits in the frame of this signal; the kernel resumes it somewhere else. It is sent
   // before the filter is in force, which allows no call that sends signals.
   uint64_t none = 0, kick = 1ULL << (KICK_SIGNAL - 1);
   sys(__NR_rt_sigprocmask, SIG_SETMASK, u(&kick), 0, 8);
-  sys(__NR_tgkill, static_cast<uint64_t>(sys(__NR_getpid)), static_cast<uint64_t>(sys(__NR_gettid)), KICK_SIGNAL);
+  sys(__NR_tgkill, static_cast<uint64_t>(sys(__NR_getpid)), static_cast<uint64_t>(sys(__NR_gettid)),
+      KICK_SIGNAL);
   if (sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, u(&fprog)) != 0) die();
   sys(__NR_rt_sigprocmask, SIG_SETMASK, u(&none), 0, 8);
   die();
@@ -533,7 +611,8 @@ extern "C" void stub_main(uint64_t* sp) {
   g.supervisor = sys(__NR_getppid);
   die_with_supervisor();
   auto map = [](uint64_t at, uint64_t len, uint64_t prot, uint64_t flags, int fd, uint64_t off) {
-    if (static_cast<uint64_t>(sys(__NR_mmap, at, len, prot, flags | MAP_FIXED, static_cast<uint64_t>(fd), off)) != at)
+    if (static_cast<uint64_t>(
+            sys(__NR_mmap, at, len, prot, flags | MAP_FIXED, static_cast<uint64_t>(fd), off)) != at)
       die();
   };
   map(INFO_ADDR, INFO_SIZE, 1, MAP_SHARED, FD_INFO, 0);
