@@ -13,7 +13,7 @@ namespace starry {
 using namespace chan;
 
 ChannelTable& ChannelTable::instance() {
-  static ChannelTable table;
+  static constinit ChannelTable table;
   return table;
 }
 
