@@ -37,25 +37,9 @@ def free_port():
         return s.getsockname()[1]
 
 
-def set_ports(folder):
-    """Ports that are free on the host, so that the test may run beside anything."""
-    ini = os.path.join(folder, "config.ini")
-    text = open(ini, encoding="utf-8").read()
-    text = re.sub(r"(?m)^((ssl)?port)=[1-9].*$", lambda m: f"{m.group(1)}={free_port()}", text)
-    open(ini, "w", encoding="utf-8").write(text)
-
-
 args = types.SimpleNamespace(server=SOURCE, host="127.0.0.1", runs=1, realtime=False, work=DIR, video=DIR + "/01.mp4")
 demo.make_video(args.video, 4)
-original = demo.Server.copy
-
-
-def copy(source, to):
-    original(source, to)
-    set_ports(to)
-
-
-demo.Server.copy = staticmethod(copy)
+demo.port_for_me = lambda port: free_port()  # so that the test may run beside anything
 THREADS = r"""
 for p in /proc/[0-9]*; do
   [ "$(cat $p/comm 2>/dev/null)" = MediaServer ] && [ "$(readlink $p/cwd)" = "$PWD" ] || continue
