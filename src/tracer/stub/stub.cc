@@ -110,8 +110,11 @@ void ring(Channel* ch) {
   Doorbell& db = doorbell();
   set_bit(db.rung, ch->id);
   if (__atomic_load_n(&db.sleeping, __ATOMIC_SEQ_CST) != 0 &&
-      __atomic_exchange_n(&db.sleeping, 0, __ATOMIC_SEQ_CST) != 0)
+      __atomic_exchange_n(&db.sleeping, 0, __ATOMIC_SEQ_CST) != 0) {
+    // A sleeper takes longer to answer than spinning is worth, and may need this very CPU.
+    __atomic_store_n(&ch->no_spin, 1, __ATOMIC_RELAXED);
     sys(__NR_futex, u(&db.sleeping), FUTEX_WAKE, 1);
+  }
 }
 
 void wait_reply(Channel* ch, uint32_t seen) {
