@@ -101,7 +101,7 @@ check("-h", guest["help"], lambda h: len(h[1]) > 5 and h == native["help"])
 POLICY = re.compile(r"policy \d+ priority \d+")
 print(native["threads"])
 check("threads: names and CPUs", POLICY.sub("", guest["threads"]),
-      lambda t: "event poller 1" in t and t == POLICY.sub("", native["threads"]))
+      lambda t: "event poller 0" in t and t == POLICY.sub("", native["threads"]))
 check("SCHED_FIFO", sorted(set(re.findall(r"event poller \d+: (.*) on", guest["threads"]))), ["policy 1 priority 99"])
 check("dual-stack", guest["dual-stack"], "127.0.0.1\n::1\n")
 check("streams", guest["streams"], lambda s: s["video"][1] == 100 and s == native["streams"])
