@@ -142,7 +142,8 @@ void ControlServer::accept() {
 }
 
 void ControlServer::flush() {
-  for (int i = 0; i < 100 && sessions_->unsent > 0; ++i)
+  // Five seconds: on a busy machine the other thread may need a while.
+  for (int i = 0; i < 1000 && sessions_->unsent > 0; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 

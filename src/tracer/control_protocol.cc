@@ -76,10 +76,19 @@ int Parser::receive(int socket, int flags) {
   return 1;
 }
 
-bool Parser::next(Frame& out) {
-  if (bad_ || buffer_.size() < HEADER) return false;
+size_t Parser::payload_size() const {
   size_t size = 0;
   for (size_t i = 0; i < 4; ++i) size |= static_cast<size_t>(static_cast<uint8_t>(buffer_[i])) << (8 * i);
+  return size;
+}
+
+bool Parser::has_frame() const {
+  return !bad_ && buffer_.size() >= HEADER && buffer_.size() - HEADER >= payload_size();
+}
+
+bool Parser::next(Frame& out) {
+  if (bad_ || buffer_.size() < HEADER) return false;
+  const size_t size = payload_size();
   const char kind = buffer_[4];
   bad_ = size > MAX_FRAME || (kind != MESSAGE && kind != DATA);
   if (bad_ || buffer_.size() < HEADER + size) return false;

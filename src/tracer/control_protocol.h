@@ -57,8 +57,11 @@ class Parser {
   // The next whole frame. False: none, or bad().
   bool next(Frame& out);
   bool bad() const { return bad_; }
+  // Whether next() has one: then no poll(2) of the socket tells of it.
+  bool has_frame() const;
 
  private:
+  size_t payload_size() const;  // of the first frame, once its header is there
   std::string buffer_;
   std::vector<OwnedFd> fds_;
   bool bad_ = false;

@@ -123,14 +123,17 @@ TEST(ControlProtocol, FramesSurviveAnyCutAndBytes) {
   control::Parser parser;
   control::Frame f;
   EXPECT_EQ(parser.receive(ends[1], 0), 1);
+  EXPECT_FALSE(parser.has_frame());
   EXPECT_FALSE(parser.next(f));
   ASSERT_TRUE(control::send_all(ends[0], {wire.data() + 3, wire.size() - 3}));
   ASSERT_TRUE(control::receive_frame(ends[1], parser, f));
   EXPECT_EQ(control::text(f.message, "path"), odd);
   EXPECT_EQ(f.fds.size(), 1u);
+  EXPECT_TRUE(parser.has_frame());  // came along with the first
   ASSERT_TRUE(control::receive_frame(ends[1], parser, f));
   EXPECT_TRUE(f.is_data);
   EXPECT_EQ(f.data, "file bytes");
+  EXPECT_FALSE(parser.has_frame());
   close(ends[0]);
   EXPECT_FALSE(control::receive_frame(ends[1], parser, f));
   EXPECT_FALSE(parser.bad());

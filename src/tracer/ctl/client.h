@@ -17,6 +17,8 @@ class Client {
   int socket() const { return socket_.get(); }
   void send(const Message& m, std::span<const int> fds = {});
   void send_data(std::string_view bytes);
+  // Whether receive() has a frame already, which came together with the last one.
+  bool has_frame() const { return parser_.has_frame(); }
   // The next frame; prints warnings on the way. An {error} ends the program's work: throws Failed.
   control::Frame receive();
 

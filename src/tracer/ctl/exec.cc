@@ -129,9 +129,10 @@ int exec(const ExecOptions& options) {
 
   for (;;) {
     pollfd p[2] = {{client.socket(), POLLIN, 0}, {signals, POLLIN, 0}};
-    if (poll(p, 2, -1) < 0 && errno != EINTR) start_error("poll: {}", strerror(errno));
+    const bool frame = client.has_frame();
+    if (poll(p, 2, frame ? 0 : -1) < 0 && errno != EINTR) start_error("poll: {}", strerror(errno));
     if (p[1].revents != 0) pass_signal(client, signals, terminal);
-    if (p[0].revents == 0) continue;
+    if (!frame && p[0].revents == 0) continue;
     const control::Frame f = client.receive();
     if (f.message.contains("exit")) return static_cast<int>(control::number(f.message, "exit"));
   }
