@@ -148,6 +148,8 @@ uint64_t Kernel::run_pending() {
   timer_queue().fire(time);
   if (scheduler().next_tick() <= time) scheduler().tick(time);
   scheduler().pick(time);
+  // What they do on the way to user mode (die of a signal, say) may wake others: come back at once.
+  const bool more = !switcher.fresh.empty();
   while (!switcher.fresh.empty()) {
     Ref<Task> t = std::move(switcher.fresh.front());
     switcher.fresh.pop_front();
@@ -155,7 +157,7 @@ uint64_t Kernel::run_pending() {
     return_to_user(*t, nullptr);
     set_current(nullptr);
   }
-  return std::min(timer_queue().next_deadline(), scheduler().next_tick());
+  return more ? time : std::min(timer_queue().next_deadline(), scheduler().next_tick());
 }
 
 void Task::block() {
