@@ -27,11 +27,12 @@ static double now(void) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec + t.tv_nsec / 1e9;
 }
+// Far from the 30 s that a call waits which nothing ends.
 static void report(const char* what, int r, double t0, double least) {
   int e = errno;
   double dt = now() - t0;
   printf("%s: %d %s hits %d blocked %d in time %d\n", what, r, r < 0 ? strerrorname_np(e) : "-", (int)hits,
-         blocked(SIGUSR1), dt >= least && dt < least + 1);
+         blocked(SIGUSR1), dt >= least && dt < least + 10);
 }
 static void alarm_ms(int ms) {
   struct itimerval v = {{0, 0}, {0, ms * 1000}};
@@ -60,7 +61,7 @@ int main(void) {
   puts("-- pending and unblocked by the mask");
   raise(SIGUSR1);
   t0 = now();
-  report("epoll_pwait", epoll_pwait(ep, &e, 1, 1000, &none), t0, 0);
+  report("epoll_pwait", epoll_pwait(ep, &e, 1, 30000, &none), t0, 0);
   raise(SIGUSR1);
   t0 = now();
   report("ppoll", ppoll(&pf, 1, NULL, &none), t0, 0);
@@ -94,7 +95,7 @@ int main(void) {
   puts("-- ready: the signal waits");
   if (write(p[1], "x", 1) != 1) return 1;
   t0 = now();
-  report("epoll_pwait", epoll_pwait(ep, &e, 1, 1000, &none), t0, 0);
+  report("epoll_pwait", epoll_pwait(ep, &e, 1, 30000, &none), t0, 0);
   t0 = now();
   report("ppoll", ppoll(&pf, 1, NULL, &none), t0, 0);
   char c;
@@ -105,20 +106,20 @@ int main(void) {
   puts("-- arriving while asleep: never restarted after a handler");
   alarm_ms(30);
   t0 = now();
-  report("epoll_wait", epoll_wait(ep, &e, 1, 3000), t0, 0.03);
+  report("epoll_wait", epoll_wait(ep, &e, 1, 30000), t0, 0.03);
   alarm_ms(30);
   t0 = now();
-  report("poll", poll(&pf, 1, 3000), t0, 0.03);
+  report("poll", poll(&pf, 1, 30000), t0, 0.03);
   alarm_ms(30);
-  struct timeval tv = {3, 0};
+  struct timeval tv = {30, 0};
   t0 = now();
   report("select", select(0, NULL, NULL, NULL, &tv), t0, 0.03);
-  printf("left %d\n", tv.tv_sec == 2 || tv.tv_sec == 1);
+  printf("left %d\n", tv.tv_sec < 30 && tv.tv_sec >= 20);
   alarm_ms(30);
-  ts = (struct timespec){3, 0};
+  ts = (struct timespec){30, 0};
   t0 = now();
   report("raw ppoll", syscall(SYS_ppoll, &pf, 1, &ts, NULL, 8), t0, 0.03);
-  printf("left %d\n", ts.tv_sec == 2 || ts.tv_sec == 1);
+  printf("left %d\n", ts.tv_sec < 30 && ts.tv_sec >= 20);
   ts = (struct timespec){0, 40000000};
   t0 = now();
   report("raw pselect6", syscall(SYS_pselect6, 0, NULL, NULL, NULL, &ts, NULL), t0, 0.04);

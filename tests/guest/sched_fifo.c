@@ -66,66 +66,26 @@ static void work(int ms) {
     last = t;
   }
 }
-static void sleep_until(int64_t t) {
-  struct timespec ts = {t / 1000000000, t % 1000000000};
-  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
-}
 static int policy(pid_t tid, int pol, int prio) {
   struct sched_param p = {prio};
   return sched_setscheduler(tid, pol, &p);
 }
 
-enum { WORK, YIELD, FUTEX, LOCK_LOW, LOCK_HIGH };
+enum { WORK, YIELD, FUTEX, LOCK_LOW, MID, LOCK_HIGH };
+// What ends a task's work comes from another task where the order depends on it: load must not change it.
 struct task {
   const char* name;
-  int policy, priority, what, ms, sleep_ms;
+  int policy, priority, what, ms;
+  const struct task* sleep_until;  // sleeps, by time, and begins after this one has begun
+  const struct task* until_done;   // works at least until this one has ended
+  const struct task* until_awake;  // ... until this one has woken up and waits for the CPU
   pthread_t thread;
   _Atomic pid_t tid;
+  _Atomic int begun, done;
 };
 
-static int64_t start_time;
-static _Atomic uint32_t gate, word;
+static _Atomic uint32_t gate, word, mid_may, high_may;
 static pthread_mutex_t pi;
-
-static void* run(void* p) {
-  struct task* t = p;
-  policy(0, t->policy, t->priority);
-  t->tid = (pid_t)syscall(SYS_gettid);
-  if (t->what == FUTEX) {
-    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-    note("%s", t->name);
-    return NULL;
-  }
-  while (gate == 0) syscall(SYS_futex, &gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-  // The sleepers have the higher priorities: they go to sleep before the others begin.
-  if (t->sleep_ms > 0) sleep_until(start_time + t->sleep_ms * 1000000LL);
-  if (t->what == LOCK_LOW) {
-    pthread_mutex_lock(&pi);
-    note("low");
-    work(130);  // meanwhile mid and high wake up
-    note("low.");
-    pthread_mutex_unlock(&pi);
-    return NULL;
-  }
-  if (t->what == LOCK_HIGH) {
-    pthread_mutex_lock(&pi);
-    note("high");
-    note("high.");
-    pthread_mutex_unlock(&pi);
-    return NULL;
-  }
-  note(t->what == YIELD || t->ms >= 0 ? "%s" : "%s!", t->name);
-  if (t->what == YIELD) {
-    for (int i = 0; i < 2; i++) {
-      sched_yield();
-      note("%s", t->name);
-    }
-    sched_yield();
-  }
-  work(t->ms < 0 ? -t->ms : t->ms);
-  note("%s.", t->name);
-  return NULL;
-}
 
 // Whether a thread that has begun is waiting for its turn.
 static int sleeps(pid_t tid) {
@@ -136,6 +96,63 @@ static int sleeps(pid_t tid) {
   close(fd);
   const char* state = strrchr(text, ')');
   return state != NULL && state[2] == 'S';
+}
+
+static void await(_Atomic uint32_t* w) {
+  while (*w == 0) syscall(SYS_futex, w, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+static void allow(_Atomic uint32_t* w) {
+  *w = 1;
+  syscall(SYS_futex, w, FUTEX_WAKE_PRIVATE, 100, NULL, NULL, 0);
+}
+
+static void* run(void* p) {
+  struct task* t = p;
+  policy(0, t->policy, t->priority);
+  t->tid = (pid_t)syscall(SYS_gettid);
+  if (t->what == FUTEX) {
+    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    note("%s", t->name);
+    return NULL;
+  }
+  await(t->what == MID ? &mid_may : t->what == LOCK_HIGH ? &high_may : &gate);
+  // The sleepers have the higher priorities: they go to sleep before the others begin.
+  while (t->sleep_until != NULL && !t->sleep_until->begun) usleep(20000);
+  switch (t->what) {
+    case LOCK_LOW:
+      pthread_mutex_lock(&pi);
+      note("low");
+      allow(&mid_may);  // which takes the CPU, until high waits for us
+      note("low.");
+      pthread_mutex_unlock(&pi);
+      return NULL;
+    case MID:
+      note("mid!");
+      allow(&high_may);  // which takes the CPU and lends its priority to low
+      note("mid.");
+      return NULL;
+    case LOCK_HIGH:
+      pthread_mutex_lock(&pi);
+      note("high");
+      note("high.");
+      pthread_mutex_unlock(&pi);
+      return NULL;
+  }
+  note("%s", t->name);
+  t->begun = 1;
+  if (t->what == YIELD) {
+    for (int i = 0; i < 2; i++) {
+      sched_yield();
+      note("%s", t->name);
+    }
+    sched_yield();
+  }
+  work(t->ms);
+  while (t->until_done != NULL && !t->until_done->done) work(1);
+  while (t->until_awake != NULL && sleeps(t->until_awake->tid)) work(1);
+  note("%s.", t->name);
+  t->done = 1;
+  return NULL;
 }
 
 // Starts the tasks in order; those without a sleep begin together, in that order.
@@ -149,9 +166,7 @@ static void begin(struct task* t, int n) {
 }
 static void open_gate(void) {
   if (gate != 0) return;
-  start_time = now(CLOCK_MONOTONIC);
-  gate = 1;
-  syscall(SYS_futex, &gate, FUTEX_WAKE_PRIVATE, 100, NULL, NULL, 0);
+  allow(&gate);
 }
 static void go(struct task* t, int n, const char* name) {
   open_gate();
@@ -175,46 +190,49 @@ int main(void) {
     fputs(EXPECTED, stdout);
     return 0;
   }
-  struct task mission[] = {{"a", SCHED_FIFO, 98, WORK, 100, 100},
-                           {"b", SCHED_FIFO, 98, WORK, 20, 150},
-                           {"c", SCHED_FIFO, 5, WORK, 180, 0},
-                           {"d", SCHED_FIFO, 1, WORK, 5, 0}};
-
+  struct task mission[] = {
+      {"a", SCHED_FIFO, 98, WORK, 5, .sleep_until = &mission[2], .until_awake = &mission[1]},
+      {"b", SCHED_FIFO, 98, WORK, 5, .sleep_until = &mission[0]},
+      {"c", SCHED_FIFO, 5, WORK, 5, .until_done = &mission[1]},
+      {"d", SCHED_FIFO, 1, WORK, 5}};
   scenario("mission", mission, 4);
-  struct task fifo[] = {{"x", SCHED_FIFO, 10, WORK, 130, 0}, {"y", SCHED_FIFO, 10, WORK, 10, 0}};
+  struct task fifo[] = {{"x", SCHED_FIFO, 10, WORK, 130}, {"y", SCHED_FIFO, 10, WORK, 10}};
   scenario("fifo", fifo, 2);
-  struct task rr[] = {{"x", SCHED_RR, 10, WORK, 220, 0}, {"y", SCHED_RR, 10, WORK, 10, 0}};
+  struct task rr[] = {{"x", SCHED_RR, 10, WORK, 5, .until_done = &rr[1]}, {"y", SCHED_RR, 10, WORK, 0}};
   scenario("rr", rr, 2);
-  struct task yield[] = {{"x", SCHED_FIFO, 10, YIELD, 0, 0}, {"y", SCHED_FIFO, 10, YIELD, 0, 0}};
+  struct task yield[] = {{"x", SCHED_FIFO, 10, YIELD, 0}, {"y", SCHED_FIFO, 10, YIELD, 0}};
   scenario("yield", yield, 2);
-  struct task preempted[] = {{"x", SCHED_FIFO, 10, WORK, 100, 0},
-                             {"y", SCHED_FIFO, 10, WORK, 5, 0},
-                             {"h", SCHED_FIFO, 20, WORK, 10, 50}};
+  struct task preempted[] = {{"x", SCHED_FIFO, 10, WORK, 5, .until_done = &preempted[2]},
+                             {"y", SCHED_FIFO, 10, WORK, 5},
+                             {"h", SCHED_FIFO, 20, WORK, 5, .sleep_until = &preempted[0]}};
   scenario("preempted", preempted, 3);
 
   for (int lower = 0; lower < 2; lower++) {
-    struct task t[] = {{"m", SCHED_FIFO, 50, WORK, 90, 0},
-                       {"p", SCHED_FIFO, 20, WORK, 5, 0},
-                       {"q", SCHED_FIFO, lower ? 30 : 10, WORK, 5, 0}};
+    struct task changer = {0};  // the director
+    struct task t[] = {{"m", SCHED_FIFO, 50, WORK, 5, .until_done = &changer},
+                       {"p", SCHED_FIFO, 20, WORK, 5},
+                       {"q", SCHED_FIFO, lower ? 30 : 10, WORK, 5}};
     begin(t, 3);
     open_gate();
-    sleep_until(now(CLOCK_MONOTONIC) + 40000000);  // m runs, the others wait
+    while (!t[0].begun) usleep(20000);  // m runs, the others wait
     policy(t[2].tid, SCHED_FIFO, 20);
+    changer.done = 1;
     go(t, 3, lower ? "lowered" : "raised");
   }
-  struct task changed[] = {{"n", SCHED_OTHER, 0, WORK, 90, 0}, {"r", SCHED_OTHER, 0, WORK, 20, 0}};
+  struct task changed[] = {{"n", SCHED_OTHER, 0, WORK, 5, .until_done = &changed[1]},
+                           {"r", SCHED_OTHER, 0, WORK, 5}};
   begin(changed, 2);
   policy(changed[0].tid, SCHED_FIFO, 3);  // so that it begins
   open_gate();
-  sleep_until(now(CLOCK_MONOTONIC) + 40000000);
+  while (!changed[0].begun) usleep(20000);
   policy(changed[1].tid, SCHED_FIFO, 4);
   go(changed, 2, "changed");
 
-  struct task waiters[] = {{"10b", SCHED_FIFO, 10, FUTEX, 0, 0},
-                           {"other", SCHED_OTHER, 0, FUTEX, 0, 0},
-                           {"30", SCHED_FIFO, 30, FUTEX, 0, 0},
-                           {"10a", SCHED_RR, 10, FUTEX, 0, 0},
-                           {"20", SCHED_FIFO, 20, FUTEX, 0, 0}};
+  struct task waiters[] = {{"10b", SCHED_FIFO, 10, FUTEX, 0},
+                           {"other", SCHED_OTHER, 0, FUTEX, 0},
+                           {"30", SCHED_FIFO, 30, FUTEX, 0},
+                           {"10a", SCHED_RR, 10, FUTEX, 0},
+                           {"20", SCHED_FIFO, 20, FUTEX, 0}};
   begin(waiters, 5);
   for (int i = 0; i < 5; i++) {
     syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -226,9 +244,9 @@ int main(void) {
   pthread_mutexattr_init(&a);
   pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
   pthread_mutex_init(&pi, &a);
-  struct task inherit[] = {{"low", SCHED_FIFO, 1, LOCK_LOW, 0, 0},
-                           {"mid", SCHED_FIFO, 5, WORK, -40, 40},
-                           {"high", SCHED_FIFO, 9, LOCK_HIGH, 0, 80}};
+  struct task inherit[] = {{"low", SCHED_FIFO, 1, LOCK_LOW, 0},
+                           {"mid", SCHED_FIFO, 5, MID, 0},
+                           {"high", SCHED_FIFO, 9, LOCK_HIGH, 0}};
   scenario("inheritance", inherit, 3);
 
   int result[2][2];
