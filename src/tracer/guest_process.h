@@ -146,6 +146,7 @@ class GuestThread final : public HostThread {
   uint64_t host_fs_ = 0;  // fs_base that the carrier has
   State state_ = State::starting;
   bool resume_wanted_ = false;  // resume() came before the first event
+  bool kick_wanted_ = false;    // kick() came after it, or while resume_signal() waited for the event
   Fiber* waiter_ = nullptr;
   uint32_t seen_ring_ = 0;
   uint64_t seen_napped_ = 0;

@@ -59,6 +59,7 @@ void GuestThread::finish_outs() {
 }
 
 void GuestThread::resume() {
+  kick_wanted_ = false;
   if (state_ == State::starting) {
     resume_wanted_ = true;
     return;
@@ -71,6 +72,7 @@ void GuestThread::resume() {
 }
 
 void GuestThread::resume_signal(const ResumeSignal& s) {
+  kick_wanted_ = false;
   wait_for_start();
   CHECK(state_ == State::in_kernel || state_ == State::gone);
   if (state_ == State::gone) return report_death();
@@ -81,7 +83,7 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
   std::memcpy(f.siginfo, s.siginfo, sizeof f.siginfo);
   state_ = State::in_guest;
   // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
-  if (s.again) kick();
+  if (s.again || kick_wanted_) kick();
   reply(ACT_SIGNAL);
 }
 
@@ -147,6 +149,7 @@ int GuestThread::host_tid() const {
 }
 
 void GuestThread::kick() {
+  if (state_ == State::starting || state_ == State::busy) kick_wanted_ = true;
   if (state_ != State::in_guest || process_->dead) return;
   __atomic_store_n(&ch_->kicked, 1, __ATOMIC_SEQ_CST);
   syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
@@ -276,10 +279,13 @@ void GuestThread::on_ring() {
   switch (state_) {
     case State::starting:
       state_ = State::in_kernel;
-      if (resume_wanted_) {
-        resume_wanted_ = false;
+      if (!resume_wanted_) return;
+      resume_wanted_ = false;
+      // What came since resume() must be seen: nothing would stop a guest that makes no call.
+      if (kick_wanted_ && task_ != nullptr)
+        kernel().handle_event(*task_, GuestEvent{GuestEvent::Kind::started, {}, 0, 0});
+      else
         resume();
-      }
       return;
     case State::busy: {
       // A started event ends the wait for a pristine process; everything else must be the answer.
