@@ -7,6 +7,7 @@
 //   request                                                  answers
 //   {op: ps}                                                 {name, pid, command, processes: [...]}
 //   {op: kill, signal}                                       {ok}
+//   {op: trace, power: on|off|"", expressions, file}         {state}
 //   {op: exec, argv, env, cwd, uid?, fds: [0, 1, 2],         {started: pid}, then {exit: status}
 //    foreground} + descriptors
 //     later: {op: signal, signal}, {op: resized}, {op: foreground, value}

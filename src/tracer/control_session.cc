@@ -64,6 +64,18 @@ Message send_kill(const ControlHost& host, const Message& request) {
   return {{"ok", true}};
 }
 
+Message change_trace(const ControlHost& host, const Message& request) {
+  TraceChange change;
+  const std::string power = control::text(request, "power");
+  if (power == "on") change.power = TraceChange::Power::ON;
+  if (power == "off") change.power = TraceChange::Power::OFF;
+  change.expressions = control::texts(request, "expressions");
+  change.file = control::text(request, "file");
+  if (const std::string wrong = host.trace.change(change); !wrong.empty())
+    return {{"error", wrong}, {"status", EXIT_STARRYRUN_FAILED}};
+  return {{"state", host.trace.state()}};
+}
+
 }  // namespace
 
 void signal_everybody(int signo) {
@@ -81,6 +93,9 @@ std::shared_ptr<ControlSession> make_control_session(const ControlHost& host, co
   if (op == "kill")
     return std::make_shared<OneAnswer>(std::move(peer),
                                        [&host](const Message& m) { return send_kill(host, m); });
+  if (op == "trace")
+    return std::make_shared<OneAnswer>(std::move(peer),
+                                       [&host](const Message& m) { return change_trace(host, m); });
   if (op == "exec") return make_exec_session(host, std::move(peer));
   if (op == "get") return make_get_session(host, std::move(peer));
   if (op == "put") return make_put_session(host, std::move(peer));

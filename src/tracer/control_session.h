@@ -11,6 +11,7 @@
 #include "tracer/guest_tree.h"
 #include "tracer/host_poller.h"
 #include "tracer/options.h"
+#include "tracer/trace_control.h"
 
 namespace starry {
 
@@ -19,6 +20,7 @@ struct ControlHost {
   const Options& options;
   HostPoller& poller;
   const GuestTree& tree;
+  TraceControl& trace;
   std::vector<std::string> environment;  // of the first process
   Ref<const Cred> cred;                  // of the first process
   pid_t first_pid = 0;                   // 0: none yet, or gone

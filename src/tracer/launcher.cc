@@ -33,7 +33,7 @@
 #include "tracer/start_error.h"
 #include "tracer/state_dir.h"
 #include "tracer/supervisor.h"
-#include "tracer/trace_log.h"
+#include "tracer/trace_control.h"
 
 namespace starry {
 namespace {
@@ -56,9 +56,11 @@ std::vector<std::string> make_environment(const std::vector<std::string>& change
   return env;
 }
 
+int cpu_count(const Options& o) { return o.cpus != 0 ? o.cpus : host_cpu_count(); }
+
 KernelConfig kernel_config(const Options& o, Ref<const Cred> cred) {
   KernelConfig c;
-  c.cpus = o.cpus != 0 ? o.cpus : host_cpu_count();
+  c.cpus = cpu_count(o);
   c.hostname = o.hostname;
   c.memory_bytes = o.memory;
   c.cred = std::move(cred);
@@ -100,7 +102,7 @@ class Launch {
 
   Options options_;
   Console console_;  // first: it looks at what is open
-  std::unique_ptr<TraceLog> trace_log_;
+  std::unique_ptr<TraceControl> trace_;
   std::unique_ptr<StateDir> state_;
   Ref<const Cred> cred_;
   Supervisor supervisor_;
@@ -122,7 +124,7 @@ class Launch {
 
 Launch::Launch(const Options& options)
     : options_(options),
-      trace_log_(options.trace_file.empty() ? nullptr : std::make_unique<TraceLog>(options.trace_file)),
+      trace_(std::make_unique<TraceControl>(options.trace, options.command, cpu_count(options))),
       state_(std::make_unique<StateDir>(options_)),
       cred_(make_cred(options_.uid, options_.gid)),
       supervisor_(kernel_config(options_, cred_)),
@@ -133,19 +135,17 @@ Launch::Launch(const Options& options)
         host_message(fmt::format("{} has ended; waiting for {} process(es) that it left behind",
                                  options_.command[0], live_processes()));
       }),
-      control_host_{options_, poller_, tree_, make_environment(options_.env), cred_},
+      control_host_{options_, poller_, tree_, *trace_, make_environment(options_.env), cred_},
       control_(std::make_unique<ControlServer>(
           asio_, options_.name, [this](const control::Frame& first, std::shared_ptr<ControlPeer> peer) {
             return make_control_session(control_host_, first, std::move(peer));
           })) {
   set_log_sink(log_to_stderr);
-  if (trace_log_) trace_enable(trace_log_.get(), trace_options(options_));
 }
 
 void Launch::close() {
   asio_.stop();
-  trace_enable(nullptr);
-  trace_log_.reset();
+  trace_.reset();
   control_.reset();
   state_.reset();
   ProcessPool::instance().stop();

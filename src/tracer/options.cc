@@ -107,15 +107,7 @@ struct Missing {
   const char* flag;
   bool takes_value;
 };
-constexpr Missing MISSING[] = {{"-y", false}, {"-k", false}, {"-c", false}, {"-C", false},
-                               {"-z", false}, {"-Z", false}, {"-P", true},  {"--report", true}};
-
-void check_trace_expr(const std::string& expr) {
-  static constexpr const char* MISSING_QUALIFIERS[] = {
-      "inject=", "fault=", "abbrev=", "verbose=", "raw=", "read=", "write=", "signal=", "status="};
-  for (const char* q : MISSING_QUALIFIERS)
-    if (expr.starts_with(q)) start_error("-e {}: '{}' is not available in this version", expr, q);
-}
+constexpr Missing MISSING[] = {{"--report", true}};
 
 std::string absolute_directory(const std::string& path, const char* option) {
   std::error_code ec;
@@ -147,10 +139,6 @@ void finish(Options& o, const std::vector<std::string>& binds, const std::vector
   for (const std::string& p : publish) o.publish.push_back(parse_publish(p));
   for (const std::string& e : o.env)
     if (e.find('=') == std::string::npos || e.front() == '=') start_error("--env {}: expected NAME=VALUE", e);
-  for (const std::string& e : o.trace_exprs) check_trace_expr(e);
-  if (o.trace_file.empty() && (!o.trace_exprs.empty() || o.trace_timestamps != 0 || o.trace_syscall_times))
-    start_error("-e, -t and -T shape the log: give its file with -o");
-  if (o.trace_timestamps > 3) start_error("-t can be given three times at most");
   if (o.name_given && !valid_instance_name(o.name))
     start_error("--name '{}': use up to 64 letters, digits, '.', '_' and '-'; the first not '.' or '-'",
                 o.name);
@@ -206,6 +194,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   Options o;
   std::string profile, cpus, memory, user, hostname;
   std::vector<std::string> binds, publish, env;
+  TraceArguments trace;
 
   CLI::App app{DESCRIPTION, "starryrun"};
   app.formatter(std::make_shared<HelpFormatter>());
@@ -214,8 +203,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.prefix_command();
 
-  const std::string files = "Files", machine = "Machine", instance = "Instance",
-                    log = "Log of system calls (as strace)";
+  const std::string files = "Files", machine = "Machine", instance = "Instance";
   app.add_option("--root", o.root, "Directory that the guest sees as / (default: the host's /)")
       ->type_name("DIR")
       ->group(files);
@@ -254,16 +242,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
       ->group(instance);
   app.add_flag("-q", o.quiet, "No warnings about missing features, no summary at the end")->group(instance);
 
-  app.add_option("-o", o.trace_file, "Write the log to FILE")->type_name("FILE")->group(log);
-  app.add_option("-e", o.trace_exprs, "What to log, as in strace: trace=open,%network,!futex")
-      ->type_name("EXPR")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->group(log);
-  app.add_option("-s", o.trace_strsize, "Bytes of a string to print (32)")->type_name("N")->group(log);
-  app.add_flag("-t", o.trace_timestamps, "Time of day; -tt with microseconds; -ttt since the epoch")
-      ->group(log);
-  app.add_flag("-T", o.trace_syscall_times, "Time spent in each call")->group(log);
+  add_trace_options(app, trace);
 
   std::vector<CLI::Option*> missing;
   std::string ignored;
@@ -306,6 +285,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   if (!hostname.empty()) o.hostname = hostname;
   o.env.insert(o.env.end(), env.begin(), env.end());
   o.name_given = name->count() != 0;
+  o.trace = make_trace_setup(trace);
   finish(o, binds, publish);
   return o;
 }

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tracer/trace_setup.h"
+
 namespace starry {
 
 struct Options {
@@ -38,13 +40,8 @@ struct Options {
   bool name_given = false;  // by --name: must then be free
   std::vector<Publish> publish;
 
-  // The strace-like log.
-  std::string trace_file;                // -o; "" = no log
-  std::vector<std::string> trace_exprs;  // -e, in order
-  unsigned trace_strsize = 32;           // -s
-  int trace_timestamps = 0;              // 1, 2, 3 for -t, -tt, -ttt
-  bool trace_syscall_times = false;      // -T
-  bool quiet = false;                    // -q
+  TraceSetup trace;    // the log of system calls
+  bool quiet = false;  // -q
 };
 
 // Parses argv. Throws StartError on anything wrong. Returns nothing when --help or --version was

@@ -1,127 +1,148 @@
 #include "tracer/trace_log.h"
 
-#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <chrono>
 #include <utility>
 
-#include "emulated_kernel/abi/syscall_spec.h"
+#include "emulated_kernel/base/log.h"
 #include "emulated_kernel/platform.h"
-#include "tracer/console.h"
+#include "emulated_kernel/trace/json.h"
 #include "tracer/start_error.h"
 
 namespace starry {
 namespace {
 
-constexpr size_t BUFFER = 1 << 16;
-constexpr uint64_t FLUSH_AFTER_NS = 200'000'000;
+constexpr size_t WORTH_WAKING = 1 << 18, QUEUE_LIMIT = 1 << 26;  // bytes of records
+constexpr auto LATENCY = std::chrono::milliseconds(50);
+// The guest comes first; when the queue is full the kernel thread waits for us all the same.
+constexpr int NICE = 5;
 
-constexpr std::pair<const char*, uint32_t> CLASSES[] = {
-    {"%desc", C_DESC},
-    {"%file", C_FILE},
-    {"%memory", C_MEMORY},
-    {"%process", C_PROCESS},
-    {"%signal", C_SIGNAL},
-    {"%ipc", C_IPC},
-    {"%network", C_NETWORK},
-    {"%net", C_NETWORK},
-    {"%creds", C_CREDS},
-    {"%clock", C_CLOCK},
-    {"%pure", C_PURE},
-    {"%stat", C_STAT},
-    {"%lstat", C_LSTAT},
-    {"%fstat", C_FSTAT},
-    {"%statfs", C_STATFS},
-    {"%fstatfs", C_FSTATFS},
-    {"%%stat", C_STAT | C_LSTAT | C_FSTAT},
-    {"%%statfs", C_STATFS | C_FSTATFS},
-};
-
-// Marks what one element of a list names: open, %network, ?maybe, all.
-void select(std::string_view element, const std::string& expr, std::vector<bool>& calls) {
-  const bool optional = element.starts_with('?');
-  if (optional) element.remove_prefix(1);
-  if (element == "all" || element == "none") {
-    calls.assign(calls.size(), element == "all");
-    return;
-  }
-  for (const auto& [name, bits] : CLASSES) {
-    if (element != name) continue;
-    for (size_t nr = 0; nr < calls.size(); ++nr)
-      if ((syscall_spec(static_cast<int64_t>(nr)).classes & bits) != 0) calls[nr] = true;
-    return;
-  }
-  const SyscallSpec* spec = syscall_by_name(std::string(element).c_str());
-  if (spec != nullptr)
-    calls[static_cast<size_t>(spec->nr)] = true;
-  else if (!optional)
-    start_error("-e {}: there is no system call or class '{}'", expr, element);
+std::string json_head(const std::vector<std::string>& program, int cpus, uint64_t realtime_ns) {
+  std::string words = "[";
+  for (const std::string& word : program) words += (words.size() > 1 ? "," : "") + trace::json_string(word);
+  trace::JsonObject o;
+  o.add("type", "start");
+  o.number("version", 1);
+  o.raw("program", words + "]");
+  o.number("cpus", cpus);
+  o.number("time", static_cast<int64_t>(realtime_ns));
+  return o.text() + "\n";
 }
 
 }  // namespace
 
-TraceLog::TraceLog(const std::string& path) : path_(path) {
-  const int fd = path == "-" ? fcntl(2, F_DUPFD_CLOEXEC, 3)
-                             : open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) start_error("-o {}: {}", path, strerror(errno));
-  file_ = OwnedFd(fd);
+TraceLog::TraceLog(const TraceSetup& setup, const std::vector<std::string>& program, int cpus)
+    : path_(setup.file), per_thread_(setup.per_thread) {
+  open_files(setup);
+  timespec real{}, monotonic{};
+  clock_gettime(CLOCK_REALTIME, &real);
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  const auto ns = [](const timespec& t) {
+    return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
+  };
+  if (json_ != nullptr) json_->write(json_head(program, cpus, ns(real)));
+  writer_ = std::make_unique<trace::LogWriter>(setup.options, outputs(), ns(monotonic), ns(real));
+  thread_ = std::thread([this] { run(); });
 }
 
-TraceLog::~TraceLog() { flush(); }
-
-void TraceLog::write(std::string_view text) {
-  buffer_ += text;
-  if (buffer_.size() >= BUFFER)
-    flush();
-  else if (!flush_soon_.armed())
-    flush_soon_.arm(platform().monotonic_ns() + FLUSH_AFTER_NS);
-}
-
-void TraceLog::flush() {
-  std::string_view rest = buffer_;
-  while (!rest.empty()) {
-    const ssize_t n = ::write(file_.get(), rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {  // disk full: the run is worth more than its log
-      if (!std::exchange(incomplete_, true))
-        host_message(fmt::format("-o {}: {}: the log is incomplete", path_, strerror(errno)));
-      break;
-    }
-    rest.remove_prefix(static_cast<size_t>(n));
+TraceLog::~TraceLog() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
   }
-  buffer_.clear();
-  flush_soon_.disarm();
+  work_.notify_one();
+  thread_.join();
 }
 
-std::vector<bool> selected_calls(const std::vector<std::string>& exprs) {
-  std::vector<bool> calls;
-  for (const std::string& expr : exprs) {
-    std::string_view list = expr;
-    for (std::string_view prefix : {"trace=", "t="})
-      if (list.starts_with(prefix)) list.remove_prefix(prefix.size());
-    const bool negated = list.starts_with('!');
-    if (negated) list.remove_prefix(1);
-    calls.assign(MAX_SYSCALL, false);  // the last expression counts, as in strace
-    while (!list.empty()) {
-      const size_t comma = std::min(list.find(','), list.size());
-      if (comma != 0) select(list.substr(0, comma), expr, calls);
-      list.remove_prefix(std::min(comma + 1, list.size()));
-    }
-    if (negated) calls.flip();
+void TraceLog::open_files(const TraceSetup& setup) {
+  if (!setup.json.empty()) json_ = std::make_unique<TraceFile>(setup.json, "--trace-json");
+  if (setup.per_thread) {
+    if (setup.file.find('/') != std::string::npos &&
+        access(setup.file.substr(0, setup.file.rfind('/') + 1).c_str(), W_OK) != 0)
+      start_error("-o {}: {}", setup.file, strerror(errno));
+  } else if (!setup.file.empty() || setup.summary_only()) {
+    file_ = std::make_unique<TraceFile>(setup.file.empty() ? "-" : setup.file, "-o");
   }
-  return calls;
 }
 
-TraceOptions trace_options(const Options& options) {
-  using Stamp = TraceOptions::Stamp;
-  static constexpr Stamp STAMPS[] = {Stamp::NONE, Stamp::CLOCK, Stamp::CLOCK_US, Stamp::EPOCH_US};
-  TraceOptions t;
-  t.string_limit = options.trace_strsize;
-  t.stamp = STAMPS[options.trace_timestamps];
-  t.duration = options.trace_syscall_times;
-  t.calls = selected_calls(options.trace_exprs);
-  return t;
+trace::LogOutputs TraceLog::outputs() {
+  trace::LogOutputs out;
+  if (file_ != nullptr || per_thread_) out.lines = [this](pid_t tid) { return lines_of(tid); };
+  out.thread_done = [this](pid_t tid) { thread_files_.erase(tid); };
+  out.summary = file_.get();
+  out.json = json_.get();
+  out.notice = [](const std::string& text) { platform().post([text] { klog(LogLevel::warn, "{}", text); }); };
+  return out;
+}
+
+TraceSink* TraceLog::lines_of(pid_t tid) {
+  if (!per_thread_) return file_.get();
+  std::unique_ptr<TraceFile>& file = thread_files_[tid];
+  try {
+    if (file == nullptr) file = std::make_unique<TraceFile>(fmt::format("{}.{}", path_, tid), "-o");
+  } catch (const StartError& e) {
+    platform().post([text = std::string(e.what())] { klog(LogLevel::error, "{}", text); });
+    file = std::make_unique<TraceFile>("/dev/null", "-o");
+  }
+  return file.get();
+}
+
+void TraceLog::push(std::string_view record) {
+  std::unique_lock lock(mutex_);
+  if (queue_.size() > QUEUE_LIMIT) {
+    work_.notify_one();
+    progress_.wait(lock, [this] { return queue_.size() <= QUEUE_LIMIT; });
+  }
+  const bool wake = queue_.size() < WORTH_WAKING && queue_.size() + record.size() >= WORTH_WAKING;
+  queue_ += record;
+  lock.unlock();
+  if (wake) work_.notify_one();
+}
+
+void TraceLog::set_options(const TraceOptions& options) {
+  std::unique_lock lock(mutex_);
+  wanted_ = true;
+  work_.notify_one();
+  progress_.wait(lock, [this] { return queue_.empty() && !rendering_; });
+  wanted_ = false;
+  writer_->set_options(options);
+}
+
+void TraceLog::run() {
+  prctl(PR_SET_NAME, "starry-trace");
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), NICE);
+  std::string records;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    work_.wait_for(lock, LATENCY, [this] { return stop_ || wanted_ || queue_.size() >= WORTH_WAKING; });
+    records.clear();
+    std::swap(records, queue_);
+    const bool last = stop_;
+    rendering_ = true;
+    lock.unlock();
+    progress_.notify_all();
+    render(records);
+    lock.lock();
+    rendering_ = false;
+    progress_.notify_all();
+    if (last) break;
+    // The same request again is not worth a turn: its maker is awake by now.
+    if (wanted_) progress_.wait_for(lock, LATENCY, [this] { return !wanted_ || !queue_.empty(); });
+  }
+  writer_->finish();
+  for (auto& [tid, file] : thread_files_) file->flush();
+}
+
+void TraceLog::render(std::string_view records) {
+  if (records.empty()) return;
+  RecordView view;
+  while (view.next(records)) writer_->take(view);
+  if (file_ != nullptr) file_->flush();
+  if (json_ != nullptr) json_->flush();
+  for (auto& [tid, file] : thread_files_) file->flush();
 }
 
 }  // namespace starry

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "emulated_kernel/trace/filter.h"
 #include "tracer/control_protocol.h"
 #include "tracer/options.h"
 #include "tracer/start_error.h"
@@ -38,11 +39,12 @@ TEST(CommandLine, OptionsEndAtTheProgram) {
 
 TEST(CommandLine, StraceLetters) {
   const Options o = parse({"-o", "f", "-e", "trace=open", "-e", "%file", "-s", "99", "-tt", "-T", "ls"});
-  EXPECT_EQ(o.trace_file, "f");
-  EXPECT_EQ(o.trace_exprs, (std::vector<std::string>{"trace=open", "%file"}));
-  EXPECT_EQ(o.trace_strsize, 99u);
-  EXPECT_EQ(o.trace_timestamps, 2);
-  EXPECT_TRUE(o.trace_syscall_times);
+  EXPECT_EQ(o.trace.file, "f");
+  EXPECT_EQ(o.trace.options.calls, trace::parse_calls("%file"));  // the last one counts
+  EXPECT_EQ(o.trace.options.string_limit, 99u);
+  EXPECT_EQ(o.trace.options.stamp, TraceOptions::Stamp::CLOCK);
+  EXPECT_EQ(o.trace.options.stamp_digits, 6);
+  EXPECT_TRUE(o.trace.options.duration);
 }
 
 TEST(CommandLine, Values) {
@@ -73,8 +75,13 @@ TEST(CommandLine, RefusesWithTheCause) {
   EXPECT_NE(refusal({"--name", "a/b", "ls"}).find("a/b"), std::string::npos);
   EXPECT_NE(refusal({"--memory", "5X", "ls"}).find("5X"), std::string::npos);
   EXPECT_NE(refusal({"--env", "=x", "ls"}).find("--env"), std::string::npos);
-  EXPECT_NE(refusal({"-y", "ls"}).find("not available"), std::string::npos);
-  EXPECT_NE(refusal({"-o", "f", "-e", "inject=open:error=1", "ls"}).find("not available"), std::string::npos);
+  EXPECT_NE(refusal({"-y", "ls"}).find("give its file with -o"), std::string::npos);
+  EXPECT_NE(refusal({"-e", "inject=open:error=x", "ls"}).find("invalid inject argument"), std::string::npos);
+  EXPECT_NE(refusal({"-o", "f", "-X", "x", "ls"}).find("-X"), std::string::npos);
+  EXPECT_NE(refusal({"-c", "-S", "x", "ls"}).find("invalid sortby"), std::string::npos);
+  EXPECT_NE(refusal({"-S", "time", "ls"}).find("-c or -C"), std::string::npos);
+  EXPECT_NE(refusal({"-c", "-C", "ls"}).find("exclusive"), std::string::npos);
+  EXPECT_NE(refusal({"-ff", "-o", "|cat", "ls"}).find("exclusive"), std::string::npos);
 }
 
 class Profile : public testing::Test {

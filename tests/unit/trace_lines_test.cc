@@ -46,15 +46,33 @@ TEST_F(TraceLines, AnotherTaskCutsALine) {
 }
 
 TEST_F(TraceLines, TimeStamps) {
-  options.stamp = TraceOptions::Stamp::CLOCK_US;
+  options.stamp = TraceOptions::Stamp::EPOCH;
+  options.stamp_digits = 6;
   lines.begin(nullptr, 7, 1795455163'000123000);
   lines.end_line("+++ exited with 0 +++");
-  options.stamp = TraceOptions::Stamp::EPOCH_US;
+  options.stamp = TraceOptions::Stamp::NONE;
+  options.relative = true;
   lines.begin(nullptr, 7, 1795455163'000123000);
-  lines.end_line("+++ exited with 0 +++");
+  lines.end_line("a");
+  lines.begin(nullptr, 7, 1795455164'000124000);
+  lines.end_line("b");
+  options.stamp = TraceOptions::Stamp::EPOCH;
+  lines.begin(nullptr, 7, 1795455174'500124000);
+  lines.end_line("c");
   EXPECT_EQ(sink.text,
-            "7     17:32:43.000123 +++ exited with 0 +++\n"
-            "7     1795455163.000123 +++ exited with 0 +++\n");
+            "7     1795455163.000123 +++ exited with 0 +++\n"
+            "7          0.000000 a\n"
+            "7          1.000001 b\n"
+            "7     1795455174.500124 (+    10.500000) c\n");
+}
+
+TEST_F(TraceLines, NumbersAndNoPids) {
+  options.numbers = true;
+  options.pids = false;
+  lines.begin(&a, 7, 0, 59);
+  lines.add("execve(");
+  lines.finish_call("0");
+  EXPECT_EQ(sink.text, "[  59] execve()                         = 0\n");
 }
 
 }  // namespace

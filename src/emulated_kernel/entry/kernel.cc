@@ -13,6 +13,7 @@
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/task_sched.h"
+#include "emulated_kernel/trace/inject.h"
 #include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
@@ -61,8 +62,10 @@ void return_to_user(Task& t, const SysResult* result) {
     t.se.need_resched = false;
     scheduler().preempt(t.se, now());
     if (t.se.state != SchedEntity::State::running) {
+      const uint64_t from = now();
       park(t);
       preempted = true;
+      trace_waited(t, from, true);
     }
   }
   // After a sleep it may be on another CPU: then only the number changes, system calls are in no section.
@@ -91,7 +94,8 @@ void serve_syscall(Task& t) {
   if (trace_on()) trace_enter(t);
   SyscallFn fn = syscall_handler(nr);
   if (fn == nullptr) warn_missing(t, nr);
-  SysResult result = fn != nullptr ? fn(t, t.call.args) : SysResult(Error{ENOSYS});
+  const auto handler = [&] { return fn != nullptr ? fn(t, t.call.args) : SysResult(Error{ENOSYS}); };
+  SysResult result = with_injection(t, handler);
   if (trace_on() && !t.exited) trace_exit(t, result);
   t.call.active = false;
   return_to_user(t, &result);
@@ -163,7 +167,9 @@ uint64_t Kernel::run_pending() {
 void Task::block() {
   scheduler().block(se, now());
   if (host) host->will_wait();
+  const uint64_t from = trace_on() ? now() : 0;
   park(*this);
+  if (from != 0) trace_waited(*this, from, false);
 }
 
 void Task::wake_up() { scheduler().wake(se, now()); }

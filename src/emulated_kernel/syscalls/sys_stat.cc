@@ -71,12 +71,13 @@ statx_timestamp stamp(const timespec& ts) {
   return s;
 }
 
-struct statx to_statx(const Statted& s) {
+// `wanted`: the caller's mask. As with ext4, the time of birth comes only if asked for.
+struct statx to_statx(const Statted& s, unsigned wanted) {
   constexpr uint64_t ATTR_MOUNT_ROOT = 0x2000;  // STATX_ATTR_MOUNT_ROOT
   constexpr uint32_t MNT_ID = 0x1000;           // STATX_MNT_ID
   const Kstat& k = s.attr;
   struct statx x = {};
-  x.stx_mask = STATX_BASIC_STATS | STATX_BTIME;
+  x.stx_mask = STATX_BASIC_STATS | (wanted & STATX_BTIME);
   x.stx_blksize = k.blksize;
   x.stx_nlink = k.nlink;
   x.stx_uid = k.uid;
@@ -86,7 +87,7 @@ struct statx to_statx(const Statted& s) {
   x.stx_size = k.size;
   x.stx_blocks = k.blocks;
   x.stx_atime = stamp(k.atime);
-  x.stx_btime = stamp(k.btime);
+  if ((wanted & STATX_BTIME) != 0) x.stx_btime = stamp(k.btime);
   x.stx_ctime = stamp(k.ctime);
   x.stx_mtime = stamp(k.mtime);
   x.stx_rdev_major = major(k.rdev);
@@ -180,7 +181,7 @@ SysResult sys_statx(Task& t, int dirfd, UserPtr<const char> pathname, int flags,
   if ((flags & SYNC_TYPE) == SYNC_TYPE) return Error{EINVAL};
   if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | SYNC_TYPE)) return Error{EINVAL};
   Statted s = TRY(stat_at(t, dirfd, pathname, flags));
-  TRY(t.mem().put(statxbuf, to_statx(s)));
+  TRY(t.mem().put(statxbuf, to_statx(s, mask)));
   return 0;
 }
 

@@ -19,23 +19,22 @@ void print_device(Printer& p, uint64_t dev) {
 
 void print_file_mode(Printer& p, uint32_t mode) {
   const uint32_t type = mode & S_IFMT;
-  if (const char* name = value_name(FlagFamily::file_type, type)) {
-    p.put(name);
-    p.put("|");
-    append_flags(p.out, FlagFamily::mode_bits, mode & 07000);
-    if ((mode & 07000) == 0)
-      p.out.pop_back();  // the "0" of no bits
-    else
-      p.put("|");
-    p.octal(mode & 0777);
-  } else {
-    p.octal(mode);
-  }
+  const char* name = value_name(FlagFamily::file_type, type);
+  if (name == nullptr || p.names != XlatStyle::ABBREV) p.octal(mode);
+  if (name == nullptr || p.names == XlatStyle::RAW) return;
+  if (p.names == XlatStyle::VERBOSE) p.put(" /* ");
+  p.put(name);
+  if ((mode & 07000) != 0) append_more_flags(p.out, FlagFamily::mode_bits, mode & 07000);
+  p.put("|");
+  append_octal(p.out, mode & 0777);
+  if (p.names == XlatStyle::VERBOSE) p.put(" */");
 }
 
 void print_open_flags(Printer& p, uint64_t flags) {
-  append_enum(p.out, FlagFamily::open_access, flags & O_ACCMODE);
-  append_more_flags(p.out, FlagFamily::open_flags, flags & ~static_cast<uint64_t>(O_ACCMODE));
+  p.composite(flags, [&] {
+    p.name(FlagFamily::open_access, flags & O_ACCMODE);
+    p.more_flags(FlagFamily::open_flags, flags & ~static_cast<uint64_t>(O_ACCMODE));
+  });
 }
 
 void format_OPEN_MODE(Printer& p) {
@@ -65,14 +64,14 @@ void format_STAT(Printer& p) {
   if (!p.fetch(s)) return;
   const bool device = S_ISCHR(s.st_mode) || S_ISBLK(s.st_mode);
   p.put("{");
-  if (!p.opt.abbreviate) {
+  if (!p.abbreviated) {
     p.put("st_dev=");
     print_device(p, s.st_dev);
     p.print(", st_ino={}, ", s.st_ino);
   }
   p.put("st_mode=");
   print_file_mode(p, s.st_mode);
-  if (!p.opt.abbreviate)
+  if (!p.abbreviated)
     p.print(", st_nlink={}, st_uid={}, st_gid={}, st_blksize={}, st_blocks={}", s.st_nlink, s.st_uid,
             s.st_gid, s.st_blksize, s.st_blocks);
   if (device) {
@@ -81,7 +80,7 @@ void format_STAT(Printer& p) {
   } else {
     p.print(", st_size={}", s.st_size);
   }
-  if (p.opt.abbreviate) {
+  if (p.abbreviated) {
     p.put(", ...}");
     return;
   }
@@ -99,8 +98,10 @@ void format_STAT(Printer& p) {
 
 void format_STATX_FLAGS(Printer& p) {
   constexpr uint64_t SYNC_TYPE = 0x6000;
-  p.flags(FlagFamily::statx_sync, p.value() & SYNC_TYPE);
-  append_more_flags(p.out, FlagFamily::at_flags, p.value() & ~SYNC_TYPE);
+  p.composite(p.value(), [&] {
+    p.flags(FlagFamily::statx_sync, p.value() & SYNC_TYPE);
+    p.more_flags(FlagFamily::at_flags, p.value() & ~SYNC_TYPE);
+  });
 }
 
 void format_SWAP_FLAGS(Printer& p) {
@@ -116,15 +117,15 @@ void format_STATX(Printer& p) {
   if (!p.fetch(s)) return;
   p.put("{stx_mask=");
   p.flags(FlagFamily::statx_mask, s.stx_mask);
-  if (!p.opt.abbreviate) p.print(", stx_blksize={}", s.stx_blksize);
+  if (!p.abbreviated) p.print(", stx_blksize={}", s.stx_blksize);
   p.put(", stx_attributes=");
   p.flags(FlagFamily::statx_attributes, s.stx_attributes);
-  if (!p.opt.abbreviate) p.print(", stx_nlink={}, stx_uid={}, stx_gid={}", s.stx_nlink, s.stx_uid, s.stx_gid);
+  if (!p.abbreviated) p.print(", stx_nlink={}, stx_uid={}, stx_gid={}", s.stx_nlink, s.stx_uid, s.stx_gid);
   p.put(", stx_mode=");
   print_file_mode(p, s.stx_mode);
-  if (!p.opt.abbreviate) p.print(", stx_ino={}", s.stx_ino);
+  if (!p.abbreviated) p.print(", stx_ino={}", s.stx_ino);
   p.print(", stx_size={}", s.stx_size);
-  if (p.opt.abbreviate) {
+  if (p.abbreviated) {
     p.put(", ...}");
     return;
   }
@@ -147,7 +148,7 @@ void format_STATFS(Printer& p) {
   struct statfs s;
   if (!p.fetch(s)) return;
   p.put("{f_type=");
-  append_enum(p.out, FlagFamily::statfs_magic, static_cast<uint64_t>(s.f_type));
+  p.name(FlagFamily::statfs_magic, static_cast<uint64_t>(s.f_type));
   p.print(", f_bsize={}, f_blocks={}, f_bfree={}, f_bavail={}, f_files={}, f_ffree={}, f_fsid={{val=[",
           s.f_bsize, s.f_blocks, s.f_bfree, s.f_bavail, s.f_files, s.f_ffree);
   p.number_hex(static_cast<uint32_t>(s.f_fsid.__val[0]));
@@ -256,7 +257,7 @@ void format_FCNTL_ARG(Printer& p) {
       p.print("{}", static_cast<int64_t>(p.value()));
       break;
     case F_SETSIG:
-      p.put(p.value() == 0 ? "0" : signal_name(p.int_value()));
+      print_signal_or_zero(p, p.value());
       break;
     case F_SETLEASE:
       p.name(FlagFamily::fcntl_lock_type, p.value());

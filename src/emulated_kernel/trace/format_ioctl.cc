@@ -16,12 +16,17 @@
 
 namespace starry::trace {
 
-void format_IOCTL_CMD(Printer& p) {
-  const uint64_t v = p.value();
-  if (const char* name = value_name(FlagFamily::ioctl_cmd, static_cast<int64_t>(v))) {
-    p.put(name);
-    return;
+namespace {
+
+void print_request_name(Printer& p, uint64_t v) {
+  bool known = false;
+  for (const NamedValue& n : family_values(FlagFamily::ioctl_cmd)) {
+    if (static_cast<uint64_t>(n.value) != v) continue;
+    if (std::exchange(known, true)) p.put(" or ");  // requests that share a number
+    p.put(n.name);
   }
+  if (known) return;
+  p.state.unknown.push_back({static_cast<int>(FlagFamily::ioctl_cmd), v});
   // _IOC(direction, type, number, size), see <asm-generic/ioctl.h>.
   constexpr const char* DIRECTIONS[] = {"_IOC_NONE", "_IOC_WRITE", "_IOC_READ", "_IOC_READ|_IOC_WRITE"};
   p.print("_IOC({}, ", DIRECTIONS[v >> 30 & 3]);
@@ -33,15 +38,27 @@ void format_IOCTL_CMD(Printer& p) {
   p.put(")");
 }
 
+}  // namespace
+
+void format_IOCTL_CMD(Printer& p) {
+  const uint64_t v = p.value();
+  if (p.names != XlatStyle::ABBREV) p.number_hex(v);
+  if (p.names == XlatStyle::RAW) return;
+  if (p.names == XlatStyle::VERBOSE) p.put(" /* ");
+  print_request_name(p, v);
+  if (p.names == XlatStyle::VERBOSE) p.put(" */");
+}
+
 namespace {
 
 constexpr uint64_t GET_PTN = 0x80045430, SET_PTLCK = 0x40045431, GET_PTLCK = 0x80045439,
                    GET_EXCL = 0x80045440;
-constexpr uint64_t GET_FLAGS = 0x80086601;
+constexpr uint64_t GET_FLAGS = 0x80086601, CLONE_FILE = 0x40049409;
 
 enum class Shape : uint8_t {
   NONE,
   NUMBER,
+  DESCRIPTOR,
   INT_IN,
   INT_OUT,
   TERMIOS_IN,
@@ -73,6 +90,8 @@ Shape shape_of(uint64_t cmd) {
     case TCSBRKP:
     case TIOCSCTTY:
       return Shape::NUMBER;
+    case CLONE_FILE:
+      return Shape::DESCRIPTOR;
     case FIONBIO:
     case FIOASYNC:
     case TIOCSPGRP:
@@ -169,12 +188,12 @@ void print_termios(Printer& p) {
   print_tty_bits(p, FlagFamily::tty_cflag, t.c_cflag & ~static_cast<tcflag_t>(CBAUD | CIBAUD | CSIZE));
   p.put(", c_lflag=");
   print_tty_bits(p, FlagFamily::tty_lflag, t.c_lflag);
-  if (p.opt.abbreviate) {
+  if (p.abbreviated) {
     p.put(", ...}");
     return;
   }
   p.print(", c_line=N_TTY, c_cc=");
-  append_quoted(p.out, {reinterpret_cast<const char*>(t.c_cc), NCCS}, true);
+  p.quoted({reinterpret_cast<const char*>(t.c_cc), NCCS}, true);
   p.put("}");
 }
 
@@ -186,9 +205,7 @@ void print_winsize(Printer& p) {
     p.print("{{ws_row={}, ws_col={}, ws_xpixel={}, ws_ypixel={}}}", w.row, w.col, w.xpixel, w.ypixel);
 }
 
-void print_if_name(Printer& p, const char (&name)[IFNAMSIZ]) {
-  append_quoted(p.out, {name, strnlen(name, IFNAMSIZ)});
-}
+void print_if_name(Printer& p, const char (&name)[IFNAMSIZ]) { p.quoted({name, strnlen(name, IFNAMSIZ)}); }
 
 void print_ifreq_result(Printer& p, uint64_t cmd, const ifreq& r) {
   auto addr = [&](const char* field, const sockaddr& a) {
@@ -330,6 +347,9 @@ void format_IOCTL_ARG(Printer& p) {
       break;
     case Shape::NUMBER:
       p.print("{}", p.int_value());
+      break;
+    case Shape::DESCRIPTOR:
+      p.fd(p.int_value());
       break;
     case Shape::INT_IN:
     case Shape::INT_OUT:

@@ -14,15 +14,12 @@ constexpr uint64_t HUGE_SHIFT = 26, HUGE_MASK = 0x3f;
 
 void format_MMAP_FLAGS(Printer& p) {
   constexpr uint64_t TYPE = 0xf;
-  const uint64_t v = p.value();
-  p.name(FlagFamily::mmap_type, v & TYPE);
-  uint64_t rest = v & ~TYPE, huge = 0;
-  if ((v & MAP_HUGETLB) != 0) {
-    huge = rest >> HUGE_SHIFT & HUGE_MASK;
-    rest &= ~(HUGE_MASK << HUGE_SHIFT);
-  }
-  append_more_flags(p.out, FlagFamily::mmap_flags, rest);
-  if (huge != 0) p.print("|{}<<MAP_HUGE_SHIFT", huge);
+  const uint64_t v = p.value(), huge = v >> HUGE_SHIFT & HUGE_MASK;
+  p.composite(v, [&] {
+    p.name(FlagFamily::mmap_type, v & TYPE);
+    p.more_flags(FlagFamily::mmap_flags, v & ~TYPE & ~(HUGE_MASK << HUGE_SHIFT));
+    if (huge != 0) p.print("|{}<<MAP_HUGE_SHIFT", huge);
+  });
 }
 
 void format_MREMAP_ADDR(Printer& p) {
@@ -59,8 +56,10 @@ void format_MEMPOLICY_MODE(Printer& p) {
   constexpr uint64_t MODE_FLAGS = 0xe000;
   const uint64_t v = p.value(), flags = v & MODE_FLAGS, mode = v & ~MODE_FLAGS;
   if (value_name(FlagFamily::mempolicy_mode, static_cast<int64_t>(mode)) != nullptr) {
-    p.name(FlagFamily::mempolicy_mode, mode);
-    append_more_flags(p.out, FlagFamily::mempolicy_mode_flags, flags);
+    p.composite(v, [&] {
+      p.name(FlagFamily::mempolicy_mode, mode);
+      p.more_flags(FlagFamily::mempolicy_mode_flags, flags);
+    });
   } else {
     p.flags(FlagFamily::mempolicy_mode_flags, v);
   }

@@ -32,7 +32,7 @@ void print_cmsg_data(Printer& p, const CmsgHeader& h, const char* data, size_t l
     std::memcpy(&c, data, sizeof c);
     p.print("{{pid={}, uid={}, gid={}}}", c.pid, c.uid, c.gid);
   } else {
-    append_quoted(p.out, {data, len}, true);
+    p.quoted({data, len}, true);
   }
 }
 

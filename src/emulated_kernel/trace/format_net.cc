@@ -30,10 +30,10 @@ void print_unix(Printer& p, const char* path, size_t len) {
   if (len == 0) return;
   if (path[0] == '\0' && len > 1) {
     p.put(", sun_path=@");
-    append_quoted(p.out, {path + 1, len - 1});
+    p.quoted({path + 1, len - 1});
   } else {
     p.put(", sun_path=");
-    append_quoted(p.out, {path, strnlen(path, len)});
+    p.quoted({path, strnlen(path, len)});
   }
 }
 
@@ -81,7 +81,7 @@ void print_sockaddr_bytes(Printer& p, const void* data, size_t len) {
       p.print("{:#08x}", a.nl_groups);
   } else if (len > sizeof family) {
     p.put(", sa_data=");
-    append_quoted(p.out, {raw + sizeof family, len - sizeof family});
+    p.quoted({raw + sizeof family, len - sizeof family});
   }
   p.put("}");
 }
@@ -133,9 +133,11 @@ void format_SOCKET_TYPE(Printer& p) {
     p.flags(FlagFamily::sock_flags, v);
     return;
   }
-  p.name(FlagFamily::socket_type, v & TYPE);
   static_assert((FLAGS & TYPE) == 0);
-  append_more_flags(p.out, FlagFamily::sock_flags, v & ~TYPE);
+  p.composite(v, [&] {
+    p.name(FlagFamily::socket_type, v & TYPE);
+    p.more_flags(FlagFamily::sock_flags, v & ~TYPE);
+  });
 }
 
 void format_SOCKET_PROTOCOL(Printer& p) {

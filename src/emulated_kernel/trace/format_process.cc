@@ -42,7 +42,7 @@ void print_signal_or_zero(Printer& p, uint64_t signo) {
   if (signo == 0)
     p.put("0");
   else
-    p.put(signal_name(static_cast<int>(signo)));
+    p.signal(static_cast<int>(signo));
 }
 
 void format_CLONE(Printer& p) {
@@ -58,7 +58,7 @@ void format_CLONE(Printer& p) {
       p.put("0");
     if (signo != 0) {
       if ((flags & ~EXIT_SIGNAL_MASK) != 0) p.put("|");
-      p.put(signal_name(static_cast<int>(signo)));
+      p.signal(static_cast<int>(signo));
     }
     p.defer();
     return;
@@ -142,7 +142,7 @@ void format_EXEC_ARGV(Printer& p) {
     }
     if (s == 0) break;
     if (i != 0) p.put(", ");
-    if (p.opt.abbreviate && i >= p.opt.string_limit) {
+    if (p.abbreviated && i >= p.opt.string_limit) {
       p.put("...");
       break;
     }
@@ -152,7 +152,7 @@ void format_EXEC_ARGV(Printer& p) {
 }
 
 void format_EXEC_ENVP(Printer& p) {
-  if (!p.opt.abbreviate) {
+  if (!p.abbreviated) {
     format_EXEC_ARGV(p);
     return;
   }
@@ -199,7 +199,7 @@ void format_RUSAGE(Printer& p) {
   }
   if (!p.fetch(u)) return;
   print_usage_time(p, u);
-  if (p.opt.abbreviate) {
+  if (p.abbreviated) {
     p.put(", ...}");
     return;
   }
@@ -235,12 +235,12 @@ void format_UTSNAME(Printer& p) {
   if (!p.fetch(u)) return;
   auto field = [&p](const char* name, const char* text, size_t size) {
     p.print("{}=", name);
-    append_quoted(p.out, {text, strnlen(text, size)});
+    p.quoted({text, strnlen(text, size)});
   };
   p.put("{");
   field("sysname", u.sysname, sizeof u.sysname);
   field(", nodename", u.nodename, sizeof u.nodename);
-  if (p.opt.abbreviate) {
+  if (p.abbreviated) {
     p.put(", ...}");
     return;
   }
@@ -333,7 +333,7 @@ void format_PERSONALITY(Printer& p) {
     return;
   }
   p.name(FlagFamily::personality_type, v & 0xff);
-  append_more_flags(p.out, FlagFamily::personality_flags, v & ~0xffULL);
+  p.more_flags(FlagFamily::personality_flags, v & ~0xffULL);
 }
 
 void format_MEMBARRIER_CPU(Printer& p) {
@@ -392,7 +392,7 @@ void print_groups(Printer& p, int64_t count) {
 void format_GROUPS(Printer& p) { print_groups(p, static_cast<int32_t>(p.arg(0))); }
 
 void format_GROUPS_OUT(Printer& p) {
-  if (p.failed() || p.arg(0) == 0)
+  if (p.failed())
     p.address(p.value());
   else
     print_groups(p, p.call.value);

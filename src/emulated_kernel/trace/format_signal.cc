@@ -23,7 +23,7 @@ void print_signal_set(Printer& p, uint64_t set) {
     if ((set & sigbit(signo)) == 0) continue;
     if (!first) p.put(" ");
     first = false;
-    p.put(signal_name(signo).substr(3));
+    p.put(std::string_view(signal_name(signo)).substr(3));
   }
   p.put("]");
 }
@@ -54,7 +54,8 @@ FlagFamily code_family(int signo) {
 }
 
 void print_sigval(Printer& p, uint64_t value) {
-  if (value != 0) p.print(", si_int={}, si_ptr={:#x}", static_cast<int32_t>(value), value);
+  p.print(", si_int={}, si_ptr=", static_cast<int32_t>(value));
+  p.address(value);
 }
 
 void print_sender(Printer& p, const SigInfo& i) { p.print(", si_pid={}, si_uid={}", i.rt.pid, i.rt.uid); }
@@ -65,12 +66,55 @@ void print_child(Printer& p, const SigInfo& i) {
   if (i.code == CODE_EXITED)
     p.print("{}", i.chld.status);
   else
-    p.put(signal_name(i.chld.status));
-  p.print(", si_utime={}, si_stime={}", i.chld.utime, i.chld.stime);
+    p.signal(i.chld.status);
+  p.put(", si_utime=");
+  print_clock_t(p, static_cast<uint64_t>(i.chld.utime));
+  p.put(", si_stime=");
+  print_clock_t(p, static_cast<uint64_t>(i.chld.stime));
+}
+
+void print_bad_call(Printer& p, const SigInfo& i) {
+  constexpr uint32_t AUDIT_X86_64 = 0xc000003e;
+  p.put(", si_call_addr=");
+  p.address(i.sys.call_addr);
+  if (const char* name = syscall_spec(i.sys.nr).name)
+    p.print(", si_syscall=__NR_{}, si_arch=", name);
+  else
+    p.print(", si_syscall={}, si_arch=", i.sys.nr);
+  if (i.sys.arch == AUDIT_X86_64)
+    p.composite(i.sys.arch, [&] { p.put("AUDIT_ARCH_X86_64"); });
+  else
+    p.number_hex(i.sys.arch);
+}
+
+// What another process sent (code <= 0).
+void print_sent(Printer& p, const SigInfo& i) {
+  constexpr int USER = 0, TIMER = -2, SIGIO_CODE = -5, TKILL = -6;
+  switch (i.code) {
+    case USER:
+    case TKILL:
+      print_sender(p, i);
+      break;
+    case TIMER:
+      p.put(", si_timerid=");
+      p.number_hex(static_cast<uint32_t>(i.timer.tid));
+      p.print(", si_overrun={}", i.timer.overrun);
+      print_sigval(p, i.timer.value);
+      break;
+    case SIGIO_CODE:
+      p.print(", si_band={}, si_fd=", i.poll.band);
+      p.fd(i.poll.fd);
+      break;
+    default:
+      print_sender(p, i);
+      if (i.rt.value != 0) print_sigval(p, i.rt.value);
+      break;
+  }
 }
 
 // What the kernel generated itself, by signal.
-void print_by_signal(Printer& p, const SigInfo& i) {
+void print_generated(Printer& p, const SigInfo& i) {
+  constexpr int FIRST_POLL = 1, LAST_POLL = 6;
   switch (i.signo) {
     case SIGCHLD:
       print_child(p, i);
@@ -79,29 +123,21 @@ void print_by_signal(Printer& p, const SigInfo& i) {
     case SIGFPE:
     case SIGSEGV:
     case SIGBUS:
+    case SIGTRAP:
       p.put(", si_addr=");
       p.address(i.fault.addr);
       break;
     case SIGPOLL:
-      p.print(", si_band={}", i.poll.band);
+      if (i.code < FIRST_POLL || i.code > LAST_POLL) break;
+      p.print(", si_band={}, si_fd=", i.poll.band);
+      p.fd(i.poll.fd);
       break;
-    case SIGSYS: {
-      const char* name = syscall_spec(i.sys.nr).name;
-      p.print(", si_call_addr={:#x}, si_syscall=", i.sys.call_addr);
-      if (name != nullptr)
-        p.print("__NR_{}", name);
-      else
-        p.print("{}", i.sys.nr);
-      constexpr uint32_t AUDIT_X86_64 = 0xc000003e;
-      if (i.sys.arch == AUDIT_X86_64)
-        p.put(", si_arch=AUDIT_ARCH_X86_64");
-      else
-        p.print(", si_arch={:#x}", i.sys.arch);
+    case SIGSYS:
+      print_bad_call(p, i);
       break;
-    }
     default:
       if (i.rt.pid != 0 || i.rt.uid != 0) print_sender(p, i);
-      print_sigval(p, i.rt.value);
+      if (i.rt.value != 0) print_sigval(p, i.rt.value);
       break;
   }
 }
@@ -115,35 +151,16 @@ void print_siginfo(Printer& p, const void* siginfo128) {
     p.put("{}");
     return;
   }
-  constexpr int USER = 0, KERNEL = 0x80, TIMER = -2, TKILL = -6;
-  p.print("{{si_signo={}, si_code=", signal_name(i.signo));
-  FlagFamily family = value_name(FlagFamily::siginfo_code, i.code) != nullptr ? FlagFamily::siginfo_code
-                                                                              : code_family(i.signo);
-  p.name(family, static_cast<uint32_t>(i.code));
+  p.put("{si_signo=");
+  p.signal(i.signo);
+  p.put(", si_code=");
+  const bool general = value_name(FlagFamily::siginfo_code, i.code) != nullptr;
+  p.name(general ? FlagFamily::siginfo_code : code_family(i.signo), static_cast<uint32_t>(i.code));
   if (i.err != 0) p.print(", si_errno={}", error_text(i.err).substr(0, error_text(i.err).find(' ')));
-  switch (i.code) {
-    case USER:
-    case TKILL:
-      print_sender(p, i);
-      break;
-    case TIMER:
-      p.put(", si_timerid=");
-      p.number_hex(static_cast<uint32_t>(i.timer.tid));
-      p.print(", si_overrun={}", i.timer.overrun);
-      print_sigval(p, i.timer.value);
-      break;
-    default:
-      if (i.code > 0 && i.code != KERNEL) {
-        print_by_signal(p, i);
-      } else if (i.code == KERNEL) {
-        if (i.signo == SIGSEGV || i.signo == SIGBUS || i.signo == SIGILL || i.signo == SIGFPE)
-          print_by_signal(p, i);
-      } else {
-        print_sender(p, i);
-        print_sigval(p, i.rt.value);
-      }
-      break;
-  }
+  if (i.code <= 0)
+    print_sent(p, i);
+  else
+    print_generated(p, i);
   p.put("}");
 }
 

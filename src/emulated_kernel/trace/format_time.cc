@@ -10,6 +10,12 @@
 
 namespace starry::trace {
 
+void print_clock_t(Printer& p, uint64_t ticks) {
+  constexpr double TICKS_PER_SECOND = 100;  // USER_HZ
+  p.print("{}", ticks);
+  if (ticks != 0) p.print(" /* {:.2f} s */", static_cast<double>(ticks) / TICKS_PER_SECOND);
+}
+
 void print_timespec(Printer& p, int64_t sec, int64_t nsec) {
   p.print("{{tv_sec={}, tv_nsec={}}}", sec, nsec);
 }
@@ -187,9 +193,16 @@ void format_TIMEX(Printer& p) {
 
 void format_TMS(Printer& p) {
   tms t;
-  if (p.fetch(t))
-    p.print("{{tms_utime={}, tms_stime={}, tms_cutime={}, tms_cstime={}}}", t.tms_utime, t.tms_stime,
-            t.tms_cutime, t.tms_cstime);
+  if (!p.fetch(t)) return;
+  const std::pair<const char*, clock_t> fields[] = {{"{tms_utime=", t.tms_utime},
+                                                    {", tms_stime=", t.tms_stime},
+                                                    {", tms_cutime=", t.tms_cutime},
+                                                    {", tms_cstime=", t.tms_cstime}};
+  for (const auto& [name, ticks] : fields) {
+    p.put(name);
+    print_clock_t(p, static_cast<uint64_t>(ticks));
+  }
+  p.put("}");
 }
 
 void format_CLOCK_ID(Printer& p) { p.name(FlagFamily::clock_id, p.value()); }

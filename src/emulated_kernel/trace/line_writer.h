@@ -12,7 +12,7 @@
 
 namespace starry {
 
-// Where the log goes; the tracer writes a file, tests keep a string.
+// Where text goes; the tracer writes a file, tests keep a string.
 class TraceSink {
  public:
   virtual ~TraceSink() = default;
@@ -25,14 +25,17 @@ class LineWriter {
  public:
   LineWriter(TraceSink& sink, const TraceOptions& options) : sink_(sink), options_(options) {}
 
-  // Starts a line for `owner` (whose line may be cut later), ending the open one.
-  void begin(const void* owner, pid_t tid, uint64_t realtime_ns);
+  // Starts a line for `owner` (whose line may be cut later), ending the open one. `nr`: the call that it
+  // belongs to, for -n; -1: none.
+  void begin(const void* owner, pid_t tid, uint64_t realtime_ns, int64_t nr = -1);
   // True while `owner`'s line is the open one, i.e. nothing came in between.
   bool is_open(const void* owner) const { return owner != nullptr && owner == open_; }
   void add(std::string_view text);
   // Closes the arguments and the line: ")", padding, "= result".
   void finish_call(std::string_view result);
   void end_line(std::string_view text);
+  // Ends the open line, if there is one, as cut off.
+  void end_open();
   void flush();
 
  private:
@@ -45,6 +48,9 @@ class LineWriter {
   size_t column_ = 0;     // of the current line, written or not
   uint64_t last_ns_ = 0;  // for -r
 };
+
+// "1.234567": seconds with `digits` of the fraction, none: "1".
+std::string seconds_text(uint64_t ns, int digits);
 
 }  // namespace trace
 }  // namespace starry

@@ -67,28 +67,30 @@ const char* value_name(FlagFamily family, int64_t value) {
   return nullptr;
 }
 
-void append_flags(std::string& out, FlagFamily family, uint64_t value) {
+bool append_flags(std::string& out, FlagFamily family, uint64_t value) {
   if (value == 0) {
     const char* zero = value_name(family, 0);
     out += zero != nullptr ? zero : "0";
-    return;
+    return true;
   }
   bool first = true;
   uint64_t rest = append_known(out, family, value, first);
-  if (rest == 0) return;
+  if (rest == 0) return true;
   if (first)
     append_unknown(out, family, rest);
   else
     fmt::format_to(std::back_inserter(out), "|{:#x}", rest);
+  return false;
 }
 
-void append_more_flags(std::string& out, FlagFamily family, uint64_t value) {
+bool append_more_flags(std::string& out, FlagFamily family, uint64_t value) {
   bool first = false;
   uint64_t rest = append_known(out, family, value, first);
   if (rest != 0) fmt::format_to(std::back_inserter(out), "|{:#x}", rest);
+  return rest == 0;
 }
 
-void append_enum(std::string& out, FlagFamily family, uint64_t value) {
+bool append_enum(std::string& out, FlagFamily family, uint64_t value) {
   const char* name = value_name(family, static_cast<int64_t>(value));
   // Negative codes are stored as such and arrive as unsigned 32-bit values.
   if (name == nullptr && value <= UINT32_MAX) name = value_name(family, static_cast<int32_t>(value));
@@ -96,7 +98,18 @@ void append_enum(std::string& out, FlagFamily family, uint64_t value) {
     out += name;
   else
     append_unknown(out, family, value);
+  return name != nullptr;
 }
+
+bool value_known(FlagFamily family, uint64_t value) {
+  for (const NamedValue& v : family_values(family)) {
+    const auto bits = static_cast<uint64_t>(v.value);
+    if (bits == value || (bits != 0 && (value & bits) == bits)) return true;
+  }
+  return false;
+}
+
+const char* unknown_note(FlagFamily family) { return info(family).unknown; }
 
 std::string signal_name(int signo) {
   constexpr int RT_FIRST = 32, LAST = 64;

@@ -8,7 +8,10 @@
 
 namespace starry::trace {
 
-void append_quoted(std::string& out, std::string_view data, bool all_hex) {
+void append_quoted(std::string& out, std::string_view data, QuoteStyle style) {
+  const auto plain = [](unsigned char c) { return (c >= 0x20 && c < 0x7f) || (c >= '\t' && c <= '\r'); };
+  const bool all_hex = style == QuoteStyle::HEX || (style == QuoteStyle::HEX_UNPRINTABLE &&
+                                                    !std::all_of(data.begin(), data.end(), plain));
   out += '"';
   for (size_t i = 0; i < data.size(); ++i) {
     auto c = static_cast<unsigned char>(data[i]);
@@ -75,18 +78,80 @@ void Printer::number_hex(uint64_t v) {
     print("{:#x}", v);
 }
 
-void Printer::octal(uint32_t mode) {
+void append_octal(std::string& out, uint32_t mode) {
   if (mode == 0)
-    put("000");
+    out += "000";
   else
-    print("{:#03o}", mode);
+    fmt::format_to(std::back_inserter(out), "{:#03o}", mode);
+}
+
+void Printer::octal(uint32_t mode) { append_octal(out, mode); }
+
+void Printer::flags(FlagFamily family, uint64_t v) {
+  if (names == XlatStyle::RAW) return number_hex(v);
+  const bool verbose = names == XlatStyle::VERBOSE;
+  if (verbose && (v != 0 || value_name(family, 0) != nullptr)) {
+    number_hex(v);
+    std::string text;
+    if (!append_flags(text, family, v)) state.unknown.push_back({static_cast<int>(family), v});
+    if (const size_t comment = text.find("/* "); comment != std::string::npos)
+      put(" " + text.substr(comment));
+    else if (value_known(family, v))
+      print(" /* {} */", text);
+    return;
+  }
+  if (!append_flags(out, family, v)) state.unknown.push_back({static_cast<int>(family), v});
+}
+
+void Printer::more_flags(FlagFamily family, uint64_t v) {
+  if (!append_more_flags(out, family, v)) state.unknown.push_back({static_cast<int>(family), v});
+}
+
+void Printer::name(FlagFamily family, uint64_t v) {
+  if (names == XlatStyle::RAW) return number_hex(v);
+  std::string text;
+  if (!append_enum(text, family, v)) {
+    state.unknown.push_back({static_cast<int>(family), v});
+    put(text);
+  } else if (names == XlatStyle::VERBOSE) {
+    number_hex(v);
+    print(" /* {} */", text);
+  } else {
+    put(text);
+  }
+}
+
+void Printer::signal(int signo) {
+  const std::string text = signal_name(signo);
+  const bool named = text.starts_with("SIG");
+  if (!named || names != XlatStyle::ABBREV) print("{}", signo);
+  if (!named || names == XlatStyle::RAW) return;
+  if (names == XlatStyle::VERBOSE)
+    print(" /* {} */", text);
+  else
+    put(text);
+}
+
+void Printer::fd(int number) {
+  print("{}", number);
+  if (opt.wants_fd_texts()) {
+    const std::string text = mem.fd_text(number);
+    if (opt.fd_paths) put(text);
+  }
+}
+
+void Printer::quoted(std::string_view data, bool all_hex) {
+  append_quoted(out, data, all_hex ? QuoteStyle::HEX : opt.quotes);
 }
 
 void Printer::dirfd(int number) {
-  if (number == AT_FDCWD)
-    put("AT_FDCWD");
-  else
-    fd(number);
+  if (number != AT_FDCWD) return fd(number);
+  if (names != XlatStyle::ABBREV) print("{}", number);
+  if (names != XlatStyle::RAW) put(names == XlatStyle::VERBOSE ? " /* AT_FDCWD */" : "AT_FDCWD");
+  if (opt.wants_fd_texts()) {
+    const std::string text = mem.fd_text(number);
+    if (opt.fd_paths) put(text);
+  }
 }
 
 void Printer::uid(uint32_t id) {
@@ -102,7 +167,7 @@ void Printer::bytes(uint64_t addr, uint64_t len) {
     address(addr);
     return;
   }
-  append_quoted(out, data);
+  quoted(data);
   if (len > data.size()) put("...");
 }
 
@@ -112,7 +177,7 @@ void Printer::bytes_hex(uint64_t addr, uint64_t len) {
     address(addr);
     return;
   }
-  append_quoted(out, data, true);
+  quoted(data, true);
   if (len > data.size()) put("...");
 }
 
@@ -139,7 +204,7 @@ void Printer::c_string(uint64_t addr, size_t limit) {
   }
   bool longer = data.size() > limit;
   if (longer) data.resize(limit);
-  append_quoted(out, data);
+  quoted(data);
   if (longer) put("...");
 }
 

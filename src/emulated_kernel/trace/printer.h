@@ -24,7 +24,14 @@ class Printer {
  public:
   Printer(std::string& text, const CallEvent& event, CallState& call_state, MemoryView& memory,
           const TraceOptions& options)
-      : out(text), call(event), state(call_state), mem(memory), opt(options), spec(syscall_spec(event.nr)) {}
+      : out(text),
+        call(event),
+        state(call_state),
+        mem(memory),
+        opt(options),
+        spec(syscall_spec(event.nr)),
+        abbreviated(options.abbreviates(event.nr)),
+        names(options.names) {}
 
   std::string& out;
   const CallEvent& call;
@@ -32,7 +39,9 @@ class Printer {
   MemoryView& mem;
   const TraceOptions& opt;
   const SyscallSpec& spec;
-  int index = 0;  // of the argument that is being shown
+  const bool abbreviated;  // structures are shown in part (off: -v)
+  XlatStyle names;         // how names stand for numbers
+  int index = 0;           // of the argument that is being shown
   Phase phase = Phase::ENTRY;
 
   // The argument, cut to its C type's size.
@@ -66,9 +75,25 @@ class Printer {
   void hex(uint64_t v) { print("{:#x}", v); }  // callers print 0 as "0" through number_hex
   void number_hex(uint64_t v);                 // 0 or 0x...
   void octal(uint32_t mode);                   // 000, 0644
-  void flags(FlagFamily family, uint64_t v) { append_flags(out, family, v); }
-  void name(FlagFamily family, uint64_t v) { append_enum(out, family, v); }
-  void fd(int number) { print("{}", number); }
+  // Named bits or one named value, in the style of -X; unknown ones are remembered in `state`.
+  void flags(FlagFamily family, uint64_t v);
+  // The same for a value of which a part has been printed: adds "|..." , nothing for 0.
+  void more_flags(FlagFamily family, uint64_t v);
+  void name(FlagFamily family, uint64_t v);
+  void signal(int signo);
+  // A number whose names come from several families: `show` prints them.
+  template <class F>
+  void composite(uint64_t v, F&& show) {
+    const XlatStyle style = names;
+    if (style != XlatStyle::ABBREV) number_hex(v);
+    if (style == XlatStyle::RAW) return;
+    names = XlatStyle::ABBREV;
+    if (style == XlatStyle::VERBOSE) put(" /* ");
+    show();
+    if (style == XlatStyle::VERBOSE) put(" */");
+    names = style;
+  }
+  void fd(int number);
   void dirfd(int number);
   void uid(uint32_t id);  // -1 as such
 
@@ -93,6 +118,8 @@ class Printer {
     return false;
   }
 
+  // A quoted string; in the style of -x and -xx, or every byte as \x...
+  void quoted(std::string_view data, bool all_hex = false);
   // A quoted string from memory: `len` bytes, shortened to the limit of -s.
   void bytes(uint64_t addr, uint64_t len);
   void bytes_hex(uint64_t addr, uint64_t len);  // every byte as \x..
@@ -107,7 +134,7 @@ class Printer {
     put("[");
     for (uint64_t i = 0; i < count; ++i) {
       if (i != 0) put(", ");
-      if (opt.abbreviate && i >= opt.string_limit) {
+      if (abbreviated && i >= opt.string_limit) {
         put("...");
         break;
       }
@@ -120,8 +147,9 @@ class Printer {
   bool deferred_ = false, omitted_ = false;
 };
 
-// Quotes `data` with C escapes (strace's string_quote).
-void append_quoted(std::string& out, std::string_view data, bool all_hex = false);
+// Quotes `data` (strace's string_quote).
+void append_quoted(std::string& out, std::string_view data, QuoteStyle style = QuoteStyle::C);
+void append_octal(std::string& out, uint32_t mode);  // 000, 0644
 // "2023-11-14T22:13:20+0000" (UTC), with a fraction of `digits` digits.
 void append_date(std::string& out, int64_t sec, int64_t fraction = 0, int digits = 0);
 
@@ -129,10 +157,16 @@ void append_date(std::string& out, int64_t sec, int64_t fraction = 0, int digits
 #include "emulated_kernel/abi/arg_formats.def"
 #undef ARG_FORMAT
 
+// The formatter of an argument; is_deep: only it knows which memory it reads.
+using FormatFn = void (*)(Printer&);
+FormatFn arg_formatter(Fmt fmt);
+bool is_deep(Fmt fmt);
+
 // Shared by formatters of several files.
 void print_signal_set(Printer& p, uint64_t set);
 void print_signal_or_zero(Printer& p, uint64_t signo);
 void print_siginfo(Printer& p, const void* siginfo128);
+void print_clock_t(Printer& p, uint64_t ticks);  // 7 /* 0.07 s */
 void print_timespec(Printer& p, int64_t sec, int64_t nsec);
 void print_timeval(Printer& p, int64_t sec, int64_t usec);
 void print_open_flags(Printer& p, uint64_t flags);

@@ -4,9 +4,9 @@
 #include "emulated_kernel/trace/printer.h"
 
 namespace starry::trace {
+
 namespace {
 
-using FormatFn = void (*)(Printer&);
 constexpr int64_t MAX_ERRNO = 4095;
 constexpr FormatFn FORMATS[] = {
     nullptr,
@@ -14,6 +14,21 @@ constexpr FormatFn FORMATS[] = {
 #include "emulated_kernel/abi/arg_formats.def"
 #undef ARG_FORMAT
 };
+
+constexpr bool DEEP[] = {
+    false,
+#define ARG_FORMAT(name, size) false,
+#define DEEP_FORMAT(name, size) true,
+#include "emulated_kernel/abi/arg_formats.def"
+#undef ARG_FORMAT
+};
+
+}  // namespace
+
+FormatFn arg_formatter(Fmt fmt) { return FORMATS[static_cast<size_t>(fmt)]; }
+bool is_deep(Fmt fmt) { return DEEP[static_cast<size_t>(fmt)]; }
+
+namespace {
 
 // Bytes of a buffer that the call has filled.
 void print_out_buffer(Printer& p) {
@@ -80,7 +95,7 @@ void print_by_kind(Printer& p) {
       p.name(family, v);
       break;
     case Kind::SIGNO:
-      p.put(signal_name(p.int_value()));
+      p.signal(p.int_value());
       break;
     case Kind::UID:
       p.uid(static_cast<uint32_t>(v));
@@ -94,6 +109,11 @@ void print_by_kind(Printer& p) {
 }
 
 void print_arg(Printer& p) {
+  const SyscallSpec::Arg& arg = p.spec.args[p.index];
+  if (p.opt.raw.has(p.call.nr)) return p.number_hex(p.value());
+  const bool pointer = arg.spec.kind == Kind::STRUCT_IN || arg.spec.kind == Kind::STRUCT_OUT ||
+                       arg.spec.kind == Kind::STRUCT_INOUT;
+  if (pointer && !p.opt.decoded.has(p.call.nr)) return p.address(p.value());
   FormatFn format = FORMATS[static_cast<size_t>(p.spec.args[p.index].spec.fmt)];
   if (format != nullptr)
     format(p);
@@ -112,13 +132,12 @@ void print_sigreturn_mask(Printer& p) {
 
 bool is_output(const ArgSpec& spec) { return spec.kind == Kind::BUF_OUT || spec.kind == Kind::STRUCT_OUT; }
 
-// Remembers value-result arguments, whose formatters want to show what has changed.
-void save_entry_values(Printer& p) {
-  for (int i = 0; i < p.spec.nargs; ++i) {
-    const ArgSpec& spec = p.spec.args[i].spec;
-    if (spec.kind == Kind::STRUCT_INOUT && spec.elem_size <= 8 && spec.elem_size > 0 && spec.len_arg < 0)
-      p.state.entry_valid[i] = p.mem.read(p.arg(i), &p.state.entry_value[i], spec.elem_size);
-  }
+// Adds what has been printed from `begin` on to the text of this argument.
+void keep_arg_text(Printer& p, size_t begin) {
+  std::vector<std::string>& texts = p.state.arg_texts;
+  const bool goes_on = p.phase == Phase::EXIT && p.index == p.state.resumed_arg && !texts.empty();
+  if (!goes_on) texts.emplace_back();
+  texts.back() += p.out.substr(begin);
 }
 
 // Shows arguments from `first` on until one has to wait for the exit. `joined`: a comma comes first.
@@ -128,13 +147,19 @@ void print_args(Printer& p, int first, bool joined) {
     if (joined) p.put(", ");
     p.index = i;
     p.state.next_arg = i;
-    if (p.entry() && is_output(p.spec.args[i].spec)) return;
+    if (p.entry() && is_output(p.spec.args[i].spec) && !p.opt.raw.has(p.call.nr)) return;
+    const size_t begin = p.out.size();
     print_arg(p);
-    if (p.take_omitted())
+    const bool omitted = p.take_omitted();
+    if (p.opt.split_args && !omitted) keep_arg_text(p, begin);
+    if (omitted)
       p.out.resize(before);
     else
       joined = true;
-    if (p.take_deferred()) return;
+    if (p.take_deferred()) {
+      if (p.out.size() > begin) p.state.resumed_arg = i;
+      return;
+    }
   }
   p.state.complete = true;
 }
@@ -158,6 +183,7 @@ void print_fcntl_result(Printer& p) {
   if (command == "F_GETFL") {
     p.hex(v);
     p.put(" (flags ");
+    p.names = XlatStyle::ABBREV;
     print_open_flags(p, v);
     p.put(")");
   } else if (command == "F_GETFD" || command == "F_GET_SEALS") {
@@ -174,6 +200,8 @@ void print_fcntl_result(Printer& p) {
   } else if (command == "F_GETSIG") {
     p.print("{}", v);
     if (v != 0) p.print(" ({})", signal_name(static_cast<int>(v)));
+  } else if (command == "F_DUPFD" || command == "F_DUPFD_CLOEXEC") {
+    p.fd(static_cast<int>(v));
   } else {
     p.print("{}", p.call.value);
   }
@@ -203,8 +231,10 @@ void print_prctl_result(Printer& p) {
 void print_success(Printer& p) {
   const int64_t v = p.call.value;
   switch (p.spec.ret) {
-    case RetKind::DEC:
     case RetKind::FD:
+      p.fd(static_cast<int>(v));
+      break;
+    case RetKind::DEC:
     case RetKind::IOCTL:
     case RetKind::RESTART:
       p.print("{}", v);
@@ -238,8 +268,9 @@ void print_success(Printer& p) {
     case RetKind::PERSONALITY:
       p.number_hex(static_cast<uint64_t>(v));
       p.put(" (");
+      p.names = XlatStyle::ABBREV;
       p.name(FlagFamily::personality_type, static_cast<uint64_t>(v) & 0xff);
-      append_more_flags(p.out, FlagFamily::personality_flags, static_cast<uint64_t>(v) & ~0xffULL);
+      p.more_flags(FlagFamily::personality_flags, static_cast<uint64_t>(v) & ~0xffULL);
       p.put(")");
       break;
     case RetKind::SCHED_POLICY:
@@ -274,6 +305,14 @@ void print_success(Printer& p) {
 
 }  // namespace
 
+void save_entry_values(const SyscallSpec& spec, const CallEvent& call, CallState& state, MemoryView& mem) {
+  for (int i = 0; i < spec.nargs; ++i) {
+    const ArgSpec& arg = spec.args[i].spec;
+    if (arg.kind == Kind::STRUCT_INOUT && arg.elem_size <= 8 && arg.elem_size > 0 && arg.len_arg < 0)
+      state.entry_valid[i] = mem.read(call.args[i], &state.entry_value[i], arg.elem_size);
+  }
+}
+
 std::string render_entry(const CallEvent& call, CallState& state, MemoryView& mem, const TraceOptions& opt) {
   std::string text;
   Printer p(text, call, state, mem, opt);
@@ -294,7 +333,7 @@ std::string render_entry(const CallEvent& call, CallState& state, MemoryView& me
     p.print("<... resuming interrupted {} ...>", name != nullptr ? name : "system call");
     state.complete = true;
   } else {
-    save_entry_values(p);
+    save_entry_values(p.spec, call, state, mem);
     print_args(p, 0, false);
   }
   return text;

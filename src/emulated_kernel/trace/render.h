@@ -15,6 +15,8 @@ namespace starry::trace {
 
 // "read(3, ". Fills `state`.
 std::string render_entry(const CallEvent& call, CallState& state, MemoryView& mem, const TraceOptions& opt);
+// Remembers in `state` value-result arguments, whose formatters show what has changed.
+void save_entry_values(const SyscallSpec& spec, const CallEvent& call, CallState& state, MemoryView& mem);
 // What remains of the arguments, without the closing parenthesis: "\"abc\", 3".
 std::string render_exit(const CallEvent& call, CallState& state, MemoryView& mem, const TraceOptions& opt);
 // "3", "-1 ENOENT (No such file or directory)", "0x2 (flags O_RDWR)", "?".

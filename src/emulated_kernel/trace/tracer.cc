@@ -1,60 +1,58 @@
 #include "emulated_kernel/trace/tracer.h"
 
 #include <fmt/format.h>
-#include <sys/wait.h>
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <memory>
 
 #include "emulated_kernel/abi/syscall_spec.h"
+#include "emulated_kernel/kernel.h"
 #include "emulated_kernel/platform.h"
+#include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/task/task.h"
-#include "emulated_kernel/trace/printer.h"
+#include "emulated_kernel/trace/capture.h"
+#include "emulated_kernel/trace/fd_text.h"
 #include "emulated_kernel/trace/render.h"
+#include "emulated_kernel/trace/trace_state.h"
 
 namespace starry {
 
-// A task's call in progress.
-struct TraceState {
-  CallEvent call;
-  CallState state;
-  bool pending = false;  // its entry half is in the log
-  uint64_t entry_ns = 0;
-  int64_t interrupted_nr = -1;  // what restart_syscall(2) would continue
-};
-
 namespace {
 
-struct Log {
-  Log(TraceSink& sink, TraceOptions opt) : options(std::move(opt)), lines(sink, options) {}
+struct Recording {
+  RecordSink& sink;
   TraceOptions options;
-  trace::LineWriter lines;
+  unsigned id;  // differs from those before
+  RecordBuilder record;
 };
-std::unique_ptr<Log> log;
+std::unique_ptr<Recording> recording;
 
-class TaskMemory final : public MemoryView {
+class TaskView final : public trace::GuestView {
  public:
-  explicit TaskMemory(Task& t) : task_(t) {}
+  TaskView(Task& t, const TraceOptions& options) : task_(t), options_(options) {}
   size_t read_some(uint64_t addr, void* dst, size_t n) override {
     if (task_.mm == nullptr || n == 0) return 0;
     auto got = task_.mem().read_some(addr, dst, n);
     return got.ok() ? *got : 0;
   }
+  std::string c_string(uint64_t addr, size_t max) override {
+    if (task_.mm == nullptr) return {};
+    if (auto s = task_.mem().read_cstr(addr, max, E2BIG); s.ok()) return *s + '\0';
+    std::string s(max, '\0');
+    s.resize(read_some(addr, s.data(), max));
+    return s.substr(0, s.find('\0') + 1 == 0 ? s.size() : s.find('\0') + 1);
+  }
+  std::string fd_text(int fd) override { return trace::fd_text(task_, fd, options_.fd_details); }
+  bool fd_is(int fd, const std::vector<std::string>& paths) override {
+    return !paths.empty() && std::find(paths.begin(), paths.end(), trace::fd_path(task_, fd)) != paths.end();
+  }
 
  private:
   Task& task_;
+  const TraceOptions& options_;
 };
-
-class NoMemory final : public MemoryView {
- public:
-  size_t read_some(uint64_t, void*, size_t) override { return 0; }
-};
-
-TraceState& state_of(Task& t) {
-  if (t.trace == nullptr) t.trace = std::make_shared<TraceState>();
-  return *t.trace;
-}
 
 CallEvent event_of(Task& t, int64_t interrupted_nr) {
   // uc_sigmask in the frame that rt_sigreturn(2) finds at the stack pointer (struct ucontext).
@@ -68,115 +66,152 @@ CallEvent event_of(Task& t, int64_t interrupted_nr) {
   return call;
 }
 
-const char* call_name(const CallEvent& call) {
-  const char* name = syscall_spec(call.nr).name;
-  return name != nullptr ? name : "????";
+RecordHead& start(Task& t, RecordHead::Kind kind) {
+  RecordHead& h = recording->record.start(kind);
+  h.tid = t.tid;
+  h.tgid = t.tgid();
+  h.cpu = static_cast<int16_t>(t.se.cpu);
+  h.ns = platform().monotonic_ns();
+  std::copy(t.comm.begin(), t.comm.end() - 1, h.comm);
+  return h;
 }
 
-void begin_line(Task& t, const void* owner) { log->lines.begin(owner, t.tid, platform().realtime_ns()); }
+void finish() { recording->sink.push(recording->record.finish()); }
 
-// A line of its own.
-void whole_line(Task& t, std::string_view text) {
-  begin_line(t, nullptr);
-  log->lines.end_line(text);
+void set_call(RecordHead& h, const CallEvent& call) {
+  h.number = call.nr;
+  std::copy(std::begin(call.args), std::end(call.args), h.args);
+  h.err = call.err;
+  h.value = call.value;
 }
 
-// Continues the line of a call, or begins one that says what it belongs to.
-void resume_line(Task& t, TraceState& s) {
-  if (log->lines.is_open(&s)) return;
-  begin_line(t, &s);
-  log->lines.add(fmt::format("<... {} resumed>", call_name(s.call)));
+void add_stack(Task& t) {
+  if (!recording->options.stacks || !kernel().config.guest_stack || t.mm == nullptr) return;
+  for (const std::string& line : kernel().config.guest_stack(t))
+    recording->record.add(RecordItem::STACK, 0, line);
 }
 
-// The end of a call that does not return: exit(2), or the thread was killed in it.
-void close_call(Task& t, TraceState& s) {
-  if (!s.pending) return;
-  s.pending = false;
-  resume_line(t, s);
-  if (s.state.complete)
-    log->lines.finish_call("?");
-  else
-    log->lines.end_line(" <unfinished ...>) = ?");
+void simple(Task& t, RecordHead::Kind kind, int64_t number) {
+  start(t, kind).number = number;
+  finish();
 }
 
-std::string duration_text(uint64_t ns) {
-  constexpr uint64_t NS_PER_SEC = 1'000'000'000, NS_PER_US = 1000;
-  return fmt::format(" <{}.{:06}>", ns / NS_PER_SEC, ns % NS_PER_SEC / NS_PER_US);
+// True if the task's call has an entry in this recording; from now on it has none.
+bool take_entry(TraceState& s) { return std::exchange(s.recording, 0) == recording->id; }
+
+// What a call sleeps on, from what the table says of it.
+std::string awaited(Task& t) {
+  const SyscallSpec& spec = syscall_spec(t.call.nr);
+  if (spec.name == nullptr) return "?";
+  if (spec.nargs > 0 && spec.args[0].spec.kind == Kind::FD)
+    if (File* f = t.files != nullptr ? t.file(static_cast<int>(t.call.args[0])) : nullptr; f != nullptr) {
+      std::string text = f->describe();
+      if (text.starts_with("anon_inode:[")) return text.substr(12, text.find(']') - 12);
+      if (const size_t colon = text.find(":["); colon != std::string::npos) return text.substr(0, colon);
+      return text.starts_with("/dev/") ? "terminal" : "file";
+    }
+  for (int i = 0; i < spec.nargs; ++i) {
+    const Fmt fmt = spec.args[i].spec.fmt;
+    if (fmt == Fmt::POLLFD || fmt == Fmt::FDSET) return "poll";
+    if (fmt == Fmt::TIMESPEC && spec.args[i].spec.kind == Kind::STRUCT_IN && spec.classes == C_NONE)
+      return "timer";
+    if (fmt == Fmt::WAIT_STATUS) return "child";
+  }
+  return (spec.classes & C_SIGNAL) != 0 ? "signal" : spec.name;
+}
+
+void add_waits(TraceState& s) {
+  for (const TraceState::Wait& w : s.waits) {
+    if (!w.preempted && w.from < s.entry_ns) continue;  // in a call that is not logged
+    std::string data(reinterpret_cast<const char*>(&w.to), sizeof w.to);
+    recording->record.add(w.preempted ? RecordItem::PREEMPTED : RecordItem::BLOCKED, w.from, data + w.what);
+  }
+  s.waits.clear();
 }
 
 }  // namespace
 
 bool trace_detail::active = false;
 
-void trace_enable(TraceSink* sink, TraceOptions options) {
-  if (log != nullptr) log->lines.flush();
-  log = sink != nullptr ? std::make_unique<Log>(*sink, std::move(options)) : nullptr;
-  trace_detail::active = log != nullptr;
+void trace_enable(RecordSink* sink, TraceOptions options) {
+  static unsigned last_id = 0;
+  recording.reset();
+  if (sink != nullptr)
+    recording = std::make_unique<Recording>(Recording{*sink, std::move(options), ++last_id, {}});
+  trace_detail::active = recording != nullptr;
 }
 
+const TraceOptions* trace_options() { return recording != nullptr ? &recording->options : nullptr; }
+
 void trace_detail::enter(Task& t) {
-  if (!log->options.traces(t.call.nr)) return;
-  TraceState& s = state_of(t);
+  const TraceOptions& options = recording->options;
+  if (!options.calls.has(t.call.nr)) return;
+  TraceState& s = trace_state(t);
   s.call = event_of(t, s.interrupted_nr);
-  s.pending = true;
-  s.entry_ns = platform().monotonic_ns();
-  TaskMemory memory(t);
-  std::string text = trace::render_entry(s.call, s.state, memory, log->options);
-  begin_line(t, &s);
-  log->lines.add(text);
-  log->lines.flush();
+  s.marks = 0;
+  TaskView view(t, options);
+  RecordHead& head = start(t, RecordHead::Kind::ENTER);
+  set_call(head, s.call);
+  s.entry_ns = head.ns;
+  if (!trace::capture_entry(s.call, s.state, view, options, recording->record)) return;
+  s.recording = recording->id;
+  // Calls that do not return to where they were made.
+  if (const RetKind ret = syscall_spec(t.call.nr).ret; ret == RetKind::VOID) add_stack(t);
+  finish();
 }
 
 void trace_detail::exit(Task& t, const SysResult& result) {
-  TraceState& s = state_of(t);
-  if (!s.pending) return;  // filtered, or tracing began during the call
-  s.pending = false;
+  TraceState& s = trace_state(t);
+  if (!take_entry(s)) return;  // filtered, or recording began during the call
   s.call.err = result.code();
   s.call.value = result.ok() ? result.value() : 0;
   if (s.call.err >= ERESTARTSYS && syscall_spec(s.call.nr).ret != RetKind::RESTART)
     s.interrupted_nr = s.call.nr;
-  TaskMemory memory(t);
-  std::string rest = trace::render_exit(s.call, s.state, memory, log->options);
-  std::string value = trace::render_result(s.call, s.state, memory, log->options);
-  if (log->options.duration) value += duration_text(platform().monotonic_ns() - s.entry_ns);
-  resume_line(t, s);
-  log->lines.add(rest);
-  log->lines.finish_call(value);
+  TaskView view(t, recording->options);
+  RecordHead& head = start(t, RecordHead::Kind::EXIT);
+  set_call(head, s.call);
+  head.marks = s.marks;
+  uint64_t slept = 0;
+  for (const TraceState::Wait& w : s.waits)
+    if (w.from >= s.entry_ns) slept += w.to - w.from;
+  head.system_ns = head.ns - s.entry_ns - std::min(slept, head.ns - s.entry_ns);
+  trace::capture_exit(s.call, s.state, view, recording->options, recording->record);
+  add_waits(s);
+  add_stack(t);
+  finish();
 }
 
 void trace_detail::signal(Task& t, const SigInfo& info) {
-  std::string text = fmt::format("--- {} ", trace::signal_name(info.signo));
-  CallEvent none;
-  CallState state;
-  NoMemory memory;
-  trace::Printer p(text, none, state, memory, log->options);
-  trace::print_siginfo(p, &info);
-  whole_line(t, text + " ---");
+  start(t, RecordHead::Kind::SIGNAL).number = info.signo;
+  recording->record.add(RecordItem::SIGINFO, 0, {reinterpret_cast<const char*>(&info), sizeof info});
+  add_stack(t);
+  finish();
 }
 
-void trace_detail::stopped(Task& t, int signo) {
-  whole_line(t, fmt::format("--- stopped by {} ---", trace::signal_name(signo)));
-}
+void trace_detail::stopped(Task& t, int signo) { simple(t, RecordHead::Kind::STOPPED, signo); }
 
 void trace_detail::task_exit(Task& t, int wait_status) {
-  close_call(t, state_of(t));
-  if (WIFSIGNALED(wait_status))
-    whole_line(t, fmt::format("+++ killed by {}{} +++", trace::signal_name(WTERMSIG(wait_status)),
-                              WCOREDUMP(wait_status) ? " (core dumped)" : ""));
-  else
-    whole_line(t, fmt::format("+++ exited with {} +++", WEXITSTATUS(wait_status)));
+  simple(t, RecordHead::Kind::TASK_EXIT, wait_status);
 }
 
-void trace_detail::superseded(Task& t, pid_t by) {
-  close_call(t, state_of(t));
-  whole_line(t, fmt::format("+++ superseded by execve in pid {} +++", by));
+void trace_detail::superseded(Task& t, pid_t by) { simple(t, RecordHead::Kind::SUPERSEDED, by); }
+
+void trace_detail::waited(Task& t, uint64_t from_ns, bool preempted) {
+  constexpr size_t MAX_WAITS = 64;  // of one call: a poll with a storm of wake-ups
+  TraceState& s = trace_state(t);
+  if (s.waits.size() >= MAX_WAITS) return;
+  s.waits.push_back({from_ns, platform().monotonic_ns(), preempted, preempted ? "" : awaited(t)});
+}
+
+void trace_mark(Task& t, uint8_t marks) {
+  if (trace_on()) trace_state(t).marks |= marks;
 }
 
 std::string render_call_brief(Task& t) {
   CallEvent call = event_of(t, -1);
   CallState state;
-  TaskMemory memory(t);
   TraceOptions options;
+  TaskView memory(t, options);
   std::string text = trace::render_entry(call, state, memory, options);
   call.err = ENOSYS;  // outputs show as addresses
   text += trace::render_exit(call, state, memory, options);

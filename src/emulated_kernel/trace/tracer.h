@@ -1,20 +1,24 @@
 // The kernel's side of strace: the entry path calls these at each step of a task's life. While tracing
-// is off each is one predictable branch.
+// is off each is one predictable branch; while it is on a record is left (trace/record.h) and nothing is
+// rendered here.
 #pragma once
 
 #include <string>
 
 #include "emulated_kernel/base/result.h"
 #include "emulated_kernel/trace/event.h"
-#include "emulated_kernel/trace/line_writer.h"
+#include "emulated_kernel/trace/record.h"
 
 namespace starry {
 
 class Task;
 struct SigInfo;
 
-// Starts (or with nullptr stops) writing. The sink must live until then. Kernel thread only.
-void trace_enable(TraceSink* sink, TraceOptions options = {});
+// Starts (or with nullptr stops) recording. The sink must live until then. Kernel thread only. Calls that
+// are in progress appear from their next entry on.
+void trace_enable(RecordSink* sink, TraceOptions options = {});
+// The options in force; nullptr while off.
+const TraceOptions* trace_options();
 
 namespace trace_detail {
 extern bool active;
@@ -24,6 +28,7 @@ void signal(Task& t, const SigInfo& info);
 void stopped(Task& t, int signo);
 void task_exit(Task& t, int wait_status);
 void superseded(Task& t, pid_t by);
+void waited(Task& t, uint64_t from_ns, bool preempted);
 }  // namespace trace_detail
 
 inline bool trace_on() { return trace_detail::active; }
@@ -59,6 +64,13 @@ inline void trace_superseded(Task& t, pid_t by) {
   if (trace_on()) [[unlikely]]
     trace_detail::superseded(t, by);
 }
+// The task had no CPU from `from_ns` (monotonic) until now: it slept in a call, or was preempted.
+inline void trace_waited(Task& t, uint64_t from_ns, bool preempted) {
+  if (trace_on()) [[unlikely]]
+    trace_detail::waited(t, from_ns, preempted);
+}
+// What the result of the current call has been changed by (RecordHead::Mark).
+void trace_mark(Task& t, uint8_t marks);
 
 // "name(arg, ...)" of the current call, for messages. Works without tracing.
 std::string render_call_brief(Task& t);

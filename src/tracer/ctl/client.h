@@ -39,6 +39,11 @@ bool alive(const std::string& instance);
 
 int ps();
 int kill(const std::string& instance, const std::string& signal);
+struct TraceCommand {
+  std::string instance, power, file;  // power: on, off or nothing
+  std::vector<std::string> expressions;
+};
+int trace(const TraceCommand& command);
 int copy(const std::string& from, const std::string& to);
 struct ExecOptions {
   std::string instance, user, workdir;

@@ -1,4 +1,4 @@
-// starryctl: ps, exec, cp and kill for running instances of starryrun.
+// starryctl: ps, exec, cp, kill and trace for running instances of starryrun.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -14,7 +14,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(
       "\nExamples:\n  starryctl ps\n  starryctl exec zlm bash\n  starryctl cp zlm:/tmp/out.ts .\n"
-      "  starryctl kill zlm INT");
+      "  starryctl kill zlm INT\n  starryctl trace zlm -o zlm.strace -e %network");
   int status = 0;
 
   CLI::App* ps = app.add_subcommand("ps", "List the instances and the processes in them");
@@ -38,6 +38,18 @@ int run(int argc, char** argv) {
   kill->add_option("NAME", name)->required();
   kill->add_option("SIGNAL", signal, "Name or number; KILL ends all of its processes")->capture_default_str();
   kill->callback([&] { status = ctl::kill(name, signal); });
+
+  ctl::TraceCommand trace;
+  CLI::App* tr = app.add_subcommand("trace", "Change an instance's log of system calls");
+  tr->add_option("NAME", trace.instance)->required();
+  tr->add_option("on|off", trace.power, "Log, or stop logging")->type_name("");
+  tr->add_option("-e", trace.expressions, "What to log or to inject, as starryrun -e")
+      ->type_name("EXPR")
+      ->take_all()
+      ->allow_extra_args(false);
+  tr->add_option("-o", trace.file, "Log to FILE from now on")->type_name("FILE");
+  tr->footer("Without a change it says what is logged.");
+  tr->callback([&] { status = ctl::trace(trace); });
 
   std::string from, to;
   CLI::App* cp = app.add_subcommand("cp", "Copy files or directories out of or into an instance");
