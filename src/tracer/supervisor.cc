@@ -11,6 +11,7 @@
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/sched/scheduler.h"
+#include "emulated_kernel/trace/inject.h"
 #include "emulated_kernel/trace/tracer.h"
 #include "tracer/guest_process.h"
 #include "tracer/host_cpus.h"
@@ -92,7 +93,7 @@ void Supervisor::turn() {
     if (fibers_pending()) return;
   }
   uint64_t deadline = kernel_->run_pending();
-  table.allow_naps(!trace_on() && !scheduler().anybody_waits());
+  table.allow_naps(!trace_on() && !inject_on() && !scheduler().anybody_waits());
   if (!did && !fibers_pending()) idle(deadline);
 }
 

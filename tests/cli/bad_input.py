@@ -45,7 +45,9 @@ refused("not a port", 125, ["-p", "99999:1", "true"], "99999")
 refused("missing profile", 125, ["--config", "nonsense.xml", "true"], "nonsense.xml")
 refused("log cannot be written", 125, ["-o", "/nonsense/log", "true"], "/nonsense/log")
 refused("unknown system call to log", 125, ["-o", "log", "-e", "trace=nonsense", "true"], "nonsense")
-refused("a feature to come", 125, ["-o", "log", "-e", "inject=open:error=EPERM", "true"], "not available")
+refused("a feature to come", 125, ["-o", "log", "-e", "inject=open:poke_enter=@arg1=00", "true"], "not available")
+refused("unknown error to inject", 125, ["-e", "inject=open:error=NONSENSE", "true"], "NONSENSE")
+refused("nothing to shape", 125, ["-tt", "true"], "-o")
 check("no state left by failures", os.path.isdir("state/starryrun") and os.listdir("state/starryrun"), lambda l: not l)
 
 # What the guest writes.

@@ -83,5 +83,5 @@ sleep = [e for e in calls if e["name"] == "clock_nanosleep"]
 check("JSON: what it slept on", sleep and sleep[0]["blocked"],
       lambda b: b and b[0]["on"] == "timer" and b[0]["to"] - b[0]["from"] >= 40_000_000)
 check("JSON: in order, times from the start", all(0 <= e["start"] and e["duration"] >= 0 for e in calls), True)
-check("JSON: signals and ends", sorted({e["type"] for e in events}), ["call", "exit", "signal", "start"])
+check("JSON: signals and ends", sorted({e["type"] for e in events}), ["call", "exec", "exit", "signal", "start"])
 finish()

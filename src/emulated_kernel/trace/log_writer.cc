@@ -20,6 +20,14 @@ const char* call_name(const CallEvent& call) {
   return name != nullptr ? name : "????";
 }
 
+// execve(2) and execveat(2): the calls that take the arguments of a program.
+bool replaces_program(const CallEvent& call) {
+  const SyscallSpec& spec = syscall_spec(call.nr);
+  for (int i = 0; i < spec.nargs; ++i)
+    if (spec.args[i].spec.fmt == Fmt::EXEC_ARGV) return true;
+  return false;
+}
+
 std::string exit_text(int wait_status) {
   if (WIFSIGNALED(wait_status))
     return fmt::format("+++ killed by {} {}+++", signal_name(WTERMSIG(wait_status)),
@@ -88,7 +96,7 @@ void LogWriter::take(RecordView& r) {
                          : WIFSIGNALED(status) ? !options_.signals.has(WTERMSIG(status))
                                                : options_.quiet.has(static_cast<int>(Quiet::EXIT));
       if (!quiet) whole_line(r, text);
-      json_event(r, superseded ? "exec" : "exit", text);
+      json_event(r, "exit", text);
       tasks_.erase(r.head.tid);
       // From now on the thread that called execve(2) has the leader's number.
       if (auto by =
@@ -162,6 +170,7 @@ void LogWriter::exit(RecordView& r) {
   if (outputs_.json != nullptr) {
     t.entry += rest;
     json_call(r, t, result, true);
+    if (t.call.err == 0 && replaces_program(t.call)) json_event(r, "exec", t.state.arg_texts.front());
     t.entry.resize(t.entry.size() - rest.size());
   }
   if (!wants_text()) return;
@@ -307,7 +316,7 @@ void LogWriter::json_event(const RecordView& r, std::string_view type, std::stri
   o.add("comm", r.head.comm);
   o.number("start", static_cast<int64_t>(r.head.ns - start_ns_));
   o.number("cpu", r.head.cpu);
-  o.number(type == "exec" ? "by" : type == "exit" ? "status" : "signal", r.head.number);
+  if (type != "exec") o.number(type == "exit" ? "status" : "signal", r.head.number);
   o.add("text", text);
   outputs_.json->write(o.text() + "\n");
 }
