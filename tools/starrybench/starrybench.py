@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Measures what system calls cost under starryrun, relative to the same machine without it.
+
+Every case runs natively and under starryrun alternately, so that both meet the same load; the table shows
+medians over the rounds, the ratio emulated/native and how far the rounds' ratios spread. Beside them stand
+other ways to intercept system calls, as far as they are installed: strace -f, runsc do, proot, linux.uml.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+# Peers are hundreds of times slower: they run less, and not the cases that would take minutes.
+PEER_MS = 50
+PEER_TIMEOUT = 15
+PEERS = {
+    "strace": lambda d: ["strace", "-f", "-o", "/dev/null"],
+    "runsc": lambda d: ["runsc", "--rootless", "--platform=ptrace", "--network=none", "do"],
+    "proot": lambda d: ["proot"],
+    "uml": lambda d: ["linux.uml", "mem=256M", "rootfstype=hostfs", "rw", "quiet", "con=null", "con0=fd:0,fd:1"],
+}
+
+
+def machine():
+    cpu = "unknown"
+    with open("/proc/cpuinfo") as f:
+        for line in f:
+            if line.startswith("model name"):
+                cpu = line.split(":", 1)[1].strip()
+                break
+    try:
+        with open("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") as f:
+            governor = f.read().strip()
+    except OSError:
+        governor = "unknown"
+    return {"cpu": cpu, "cpus": len(os.sched_getaffinity(0)), "kernel": platform.release(), "governor": governor,
+            "date": time.strftime("%Y-%m-%d"), "load": os.getloadavg()[0]}
+
+
+class Runner:
+    """Runs one case natively, under starryrun or under a peer."""
+
+    def __init__(self, args, cases):
+        self.args, self.cases = args, cases
+        self.dir = tempfile.mkdtemp(prefix="starrybench.")
+        self.env = dict(os.environ, LC_ALL="C", XDG_STATE_HOME=self.dir, XDG_RUNTIME_DIR=self.dir)
+
+    def close(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def starryrun(self):
+        return [self.args.starryrun, "-q"] + self.args.option + ["--"]
+
+    def run(self, prefix, case, ms, limit):
+        """The value of the case, or None if it failed or took too long."""
+        try:
+            done = subprocess.run(prefix + [self.cases, case, str(ms)], cwd=self.dir, env=self.env, text=True,
+                                  capture_output=True, timeout=limit, stdin=subprocess.DEVNULL)
+        except (subprocess.TimeoutExpired, OSError):
+            return None
+        # A peer may print lines of its own around it.
+        found = re.findall(r"^(\d+\.\d+)\s*$", done.stdout, re.M)
+        return float(found[-1]) if found else None
+
+    def start_up(self, prefix):
+        """Wall time of running /bin/true, ns."""
+        begin = time.monotonic_ns()
+        done = subprocess.run(prefix + ["/bin/true"], cwd=self.dir, env=self.env, capture_output=True,
+                              timeout=60, stdin=subprocess.DEVNULL)
+        return float(time.monotonic_ns() - begin) if done.returncode == 0 else None
+
+    def once(self, prefix, case, ms, limit=60):
+        return self.start_up(prefix) if case == "start_up" else self.run(prefix, case, ms, limit)
+
+
+def spread(values):
+    """Half the distance between the quartiles, relative to the median."""
+    if len(values) < 4:
+        return (max(values) - min(values)) / 2 / statistics.median(values) if len(values) > 1 else 0.0
+    q = statistics.quantiles(values, n=4)
+    return (q[2] - q[0]) / 2 / statistics.median(values)
+
+
+def measure(runner, name, kind, args, peers):
+    native, emulated = [], []
+    for _ in range(args.rounds):
+        n = runner.once([], name, args.ms)
+        e = runner.once(runner.starryrun(), name, args.ms)
+        if n is not None and e is not None:
+            native.append(n)
+            emulated.append(e)
+    result = {"name": name, "kind": kind, "native": None, "emulated": None, "ratio": None, "spread": None, "peers": {}}
+    if native:
+        ratios = [e / n for n, e in zip(native, emulated)]
+        result.update(native=statistics.median(native), emulated=statistics.median(emulated),
+                      ratio=statistics.median(ratios), spread=spread(ratios))
+    for peer in peers:
+        value = runner.once(PEERS[peer](runner.dir), name, PEER_MS, PEER_TIMEOUT)
+        if value is not None:
+            result["peers"][peer] = value
+    return result
+
+
+def human(value, kind):
+    if value is None:
+        return "failed"
+    if kind == "rate":
+        return f"{value / 1e6:.0f} MB/s"
+    return f"{value / 1e3:.2f} us" if value < 1e6 else f"{value / 1e6:.2f} ms"
+
+
+def table_row(r):
+    ratio = "" if r["ratio"] is None else f"{r['ratio']:.2f}"
+    spread_text = "" if r["spread"] is None else f"{r['spread'] * 100:.0f}%"
+    peers = "  ".join(f"{k} {human(v, r['kind'])}" for k, v in r["peers"].items())
+    return (f"{r['name']:<20}{human(r['native'], r['kind']):>12}{human(r['emulated'], r['kind']):>12}"
+            f"{ratio:>9}{spread_text:>8}  {peers}").rstrip()
+
+
+def svg(results, where):
+    """Bars of the ratios on a logarithmic scale; a line marks 1."""
+    rows = [r for r in results if r["ratio"]]
+    left, width, step = 170, 520, 18
+    low, high = 0.1, 1000.0
+
+    def x(ratio):
+        import math
+        part = math.log10(min(max(ratio, low), high) / low) / math.log10(high / low)
+        return left + part * width
+
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{step * len(rows) + 50}" '
+           'font-family="sans-serif" font-size="11">',
+           f'<text x="{left}" y="14">emulated / native, logarithmic (time: less is better; rate: more)</text>']
+    for i, r in enumerate(rows):
+        y = 24 + i * step
+        color = "#4878a8" if r["kind"] == "time" else "#6aa84f"
+        begin, end = sorted((x(1), x(r["ratio"])))
+        out.append(f'<text x="{left - 6}" y="{y + 12}" text-anchor="end">{r["name"]}</text>')
+        out.append(f'<rect x="{begin:.1f}" y="{y + 2}" width="{max(end - begin, 1):.1f}" height="{step - 4}" fill="{color}"/>')
+        out.append(f'<text x="{end + 4:.1f}" y="{y + 12}">{r["ratio"]:.2f}</text>')
+    out.append(f'<line x1="{x(1)}" y1="20" x2="{x(1)}" y2="{24 + step * len(rows)}" stroke="black"/></svg>')
+    with open(where, "w") as f:
+        f.write("\n".join(out) + "\n")
+
+
+def geometric_mean(results):
+    ratios = [r["ratio"] for r in results if r["kind"] == "time" and r["ratio"]]
+    return statistics.geometric_mean(ratios) if ratios else None
+
+
+def find_program(name):
+    """Beside this script (in the build folder)."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    return path if os.access(path, os.X_OK) else None
+
+
+def parse_args():
+    p = argparse.ArgumentParser(prog="starrybench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--starryrun", default=find_program("starryrun"), help="the program to measure")
+    p.add_argument("--option", action="append", default=[], metavar="OPT", help="passed to starryrun, as --option=--no-spin")
+    p.add_argument("--cases", default="", metavar="REGEX", help="only the cases that it matches")
+    p.add_argument("--rounds", type=int, default=5, metavar="N", help="pairs of runs (default 5)")
+    p.add_argument("--ms", type=int, default=200, metavar="N", help="milliseconds per run (default 200)")
+    p.add_argument("--busy", action="store_true", help="with a competing program on every CPU")
+    p.add_argument("--no-peers", action="store_true", help="without strace, runsc, proot and UML")
+    p.add_argument("--json", metavar="FILE", help="write the results to FILE")
+    p.add_argument("--svg", metavar="FILE", help="write a plot of the ratios to FILE")
+    return p.parse_args()
+
+
+def main():
+    args = parse_args()
+    cases = find_program("starrybench_cases")
+    if not args.starryrun or not cases:
+        sys.exit("starrybench: starryrun and starrybench_cases must be beside it (or --starryrun)")
+    args.starryrun = os.path.abspath(args.starryrun)
+    listed = [line.split() for line in subprocess.run([cases, "--list"], text=True, capture_output=True,
+                                                      check=True).stdout.splitlines()]
+    listed.append(["start_up", "time"])
+    chosen = [(n, k) for n, k in listed if re.search(args.cases, n)]
+    if not chosen:
+        sys.exit(f"starrybench: no case matches {args.cases!r}")
+    peers = [] if args.no_peers else [p for p in PEERS if shutil.which(PEERS[p]("")[0])]
+    info = machine()
+    print(f"{info['cpus']} CPUs ({info['cpu']}), Linux {info['kernel']}, governor {info['governor']}, {info['date']}, "
+          f"load {info['load']:.1f}" + (", every CPU busy" if args.busy else ""))
+    print(f"{'case':<20}{'native':>12}{'starryrun':>12}{'ratio':>9}{'spread':>8}  peers", flush=True)
+    runner = Runner(args, cases)
+    competitors = []
+    results = []
+    try:
+        if args.busy:
+            competitors = [subprocess.Popen([cases, "--spin"]) for _ in range(info["cpus"])]
+        for name, kind in chosen:
+            results.append(measure(runner, name, kind, args, peers))
+            print(table_row(results[-1]), flush=True)
+    finally:
+        for c in competitors:
+            c.kill()
+            c.wait()
+        runner.close()
+    mean = geometric_mean(results)
+    if mean:
+        print(f"geometric mean of the time ratios: {mean:.2f}")
+    info["busy"] = args.busy
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump({"machine": info, "results": results}, f, indent=1)
+    if args.svg:
+        svg(results, args.svg)
+    return 0 if all(r["ratio"] for r in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
