@@ -40,9 +40,11 @@ std::unique_ptr<LoadAverage> load;
 }  // namespace
 
 UtsNames& uts_names() {
-  static UtsNames names{.hostname = kernel().config.hostname,
-                        .release = kernel().config.release,
-                        .version = "#1 SMP PREEMPT_DYNAMIC StarryRun"};
+  static UtsNames names = [] {
+    UtsNames n = kernel().config.names;
+    n.hostname = kernel().config.hostname;
+    return n;
+  }();
   return names;
 }
 

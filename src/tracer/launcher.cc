@@ -11,6 +11,8 @@
 #include <map>
 
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/profile/profile.h"
+#include "emulated_kernel/profile/usage.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/sync/timer.h"
 #include "emulated_kernel/task/pid_table.h"
@@ -29,6 +31,7 @@
 #include "tracer/host_poller.h"
 #include "tracer/host_signals.h"
 #include "tracer/publish.h"
+#include "tracer/report.h"
 #include "tracer/spawn_failure.h"
 #include "tracer/start_error.h"
 #include "tracer/state_dir.h"
@@ -65,6 +68,8 @@ KernelConfig kernel_config(const Options& o, Ref<const Cred> cred) {
   c.memory_bytes = o.memory;
   c.cred = std::move(cred);
   c.quiet = o.quiet;
+  c.names = o.uts_names;
+  c.rlimits = o.rlimits;
   c.guest_stack = [](Task& t) { return guest_call_stack(t.regs(), *t.mm); };
   return c;
 }
@@ -117,7 +122,7 @@ class Launch {
   ControlHost control_host_;
   std::unique_ptr<ControlServer> control_;
 
-  bool first_gone_ = false;
+  bool first_gone_ = false, panicked_ = false;
   int interrupts_ = 0;  // SIGINTs received
   int status_ = EXIT_STARRYRUN_FAILED;
 };
@@ -141,6 +146,13 @@ Launch::Launch(const Options& options)
             return make_control_session(control_host_, first, std::move(peer));
           })) {
   set_log_sink(log_to_stderr);
+  if (options_.profile) profile::install(options_.profile);
+  set_file_rules(options_.file_rules);
+  if (!options_.report_file.empty()) {
+    check_report(options_.report_file);
+    usage_start();
+  }
+  kernel().config.on_panic = [this] { panicked_ = true; };
 }
 
 void Launch::close() {
@@ -156,6 +168,8 @@ int Launch::run() {
   console_.finish();
   control_->flush();
   summarize();
+  if (panicked_) status_ = EXIT_KERNEL_PANIC;
+  if (!options_.report_file.empty()) write_report(options_.report_file, options_.command, status_);
   return status_;
 }
 
@@ -213,7 +227,7 @@ void Launch::first_exited(int status) {
   console_.finish();
   // As shells do, which see no signal here: silent about those that are somebody's wish.
   if (const int signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-      signo != 0 && signo != SIGINT && signo != SIGPIPE && interrupts_ < 2 && !options_.quiet)
+      signo != 0 && signo != SIGINT && signo != SIGPIPE && interrupts_ < 2 && !panicked_ && !options_.quiet)
     host_message(fmt::format("{} was ended by {}", options_.command[0], signal_name(signo)));
   if (!options_.quiet) notice_.arm(platform().monotonic_ns() + NOTICE_AFTER_NS);
 }

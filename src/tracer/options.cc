@@ -102,13 +102,6 @@ Options::Bind parse_bind(const std::string& arg) {
   return b;
 }
 
-// Options of the tool's contract that this version does not have: refused, never ignored.
-struct Missing {
-  const char* flag;
-  bool takes_value;
-};
-constexpr Missing MISSING[] = {{"--report", true}};
-
 std::string absolute_directory(const std::string& path, const char* option) {
   std::error_code ec;
   const fs::path p = fs::canonical(path, ec);
@@ -224,8 +217,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
       ->take_all()
       ->allow_extra_args(false)
       ->group(machine);
-  app.add_option("--config", profile, "Profile of the modelled machine (XML)")
-      ->type_name("FILE")
+  app.add_option("--config", profile,
+                 "Profile of the modelled machine and kernel: an XML file, or the\nname of one that comes "
+                 "along, such as starry-2024")
+      ->type_name("FILE|NAME")
       ->group(machine);
   app.add_option("--cpus", cpus, "Number of emulated CPUs")->type_name("N")->group(machine);
   app.add_option("--memory", memory, "Memory that the guest is told of")->type_name("SIZE")->group(machine);
@@ -242,12 +237,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
       ->group(instance);
   app.add_flag("-q", o.quiet, "No warnings about missing features, no summary at the end")->group(instance);
 
+  app.add_option("--report", o.report_file,
+                 "Write what the programs used of the kernel, and what was missing")
+      ->type_name("FILE")
+      ->group(instance);
   add_trace_options(app, trace);
-
-  std::vector<CLI::Option*> missing;
-  std::string ignored;
-  for (const Missing& m : MISSING)  // group "" hides them from --help
-    missing.push_back((m.takes_value ? app.add_option(m.flag, ignored) : app.add_flag(m.flag))->group(""));
 
   try {
     app.parse(argc, argv);
@@ -260,8 +254,6 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     start_error("{} (see starryrun --help)", e.what());
   }
-  for (size_t i = 0; i < missing.size(); ++i)
-    if (missing[i]->count() != 0) start_error("{} is not available in this version", MISSING[i].flag);
 
   o.command = app.remaining();
   bool separated = false;

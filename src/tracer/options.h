@@ -2,13 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/rlimits.h"
 #include "tracer/trace_setup.h"
+#include "vfs/file_rules.h"
 
 namespace starry {
+
+namespace profile {
+struct Profile;
+}
 
 struct Options {
   struct Bind {
@@ -32,6 +40,10 @@ struct Options {
   uint64_t memory = 0;  // bytes; 0: the host's
   std::string hostname = "starry";
   uint32_t uid = 1000, gid = 1000;
+  UtsNames uts_names;  // its host name is not used
+  Rlimits rlimits;
+  std::shared_ptr<profile::Profile> profile;  // what the kernel lacks; null: nothing
+  std::vector<FileRule> file_rules;
   std::vector<std::string> env;  // K=V, on top of the host's environment
   std::vector<std::string> command;
 
@@ -40,6 +52,7 @@ struct Options {
   bool name_given = false;  // by --name: must then be free
   std::vector<Publish> publish;
 
+  std::string report_file;  // --report; "" = none
   TraceSetup trace;    // the log of system calls
   bool quiet = false;  // -q
 };

@@ -9,6 +9,7 @@
 
 namespace starry {
 
+inline constexpr int EXIT_KERNEL_PANIC = 122;      // the modelled kernel panicked (profiles)
 inline constexpr int EXIT_STARRYRUN_FAILED = 125;  // starryrun could not do its part
 inline constexpr int EXIT_CANNOT_RUN = 126;        // PROGRAM is there but cannot be executed
 inline constexpr int EXIT_NOT_FOUND = 127;         // PROGRAM is not there

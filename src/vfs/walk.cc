@@ -2,6 +2,7 @@
 
 #include "emulated_kernel/task/task.h"
 #include "vfs/dentry.h"
+#include "vfs/file_rules.h"
 #include "vfs/inode.h"
 #include "vfs/mount.h"
 #include "vfs/permission.h"
@@ -94,6 +95,7 @@ Result<bool> Walk::step(std::string_view name, bool follow) {
     follow_mounts(child);
     if (child.mount.get() != before && (flags_ & WALK_NO_XDEV)) return Error{EXDEV};
   }
+  TRY(apply_file_rules(child));
   if (follow && child.dentry->inode()->is_symlink()) {
     TRY(enter_link(child));
     return false;

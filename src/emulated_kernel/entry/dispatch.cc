@@ -5,6 +5,8 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/abi/syscall_spec.h"
+#include "emulated_kernel/base/log.h"
+#include "emulated_kernel/kernel.h"
 
 namespace starry {
 namespace {
@@ -56,10 +58,26 @@ constexpr auto HANDLERS = [] {
   return table;
 }();
 
+constinit auto serving = HANDLERS;
+
+bool in_table(int64_t nr) { return static_cast<uint64_t>(nr) < HANDLERS.size(); }
+
 }  // namespace
 
-SyscallFn syscall_handler(int64_t nr) {
-  return static_cast<uint64_t>(nr) < HANDLERS.size() ? HANDLERS[static_cast<size_t>(nr)] : nullptr;
+SyscallFn syscall_handler(int64_t nr) { return in_table(nr) ? serving[static_cast<size_t>(nr)] : nullptr; }
+
+SyscallFn replace_syscall(int64_t nr, SyscallFn fn) {
+  CHECK(in_table(nr));
+  return std::exchange(serving[static_cast<size_t>(nr)], fn);
+}
+
+bool syscall_replaced(int64_t nr) {
+  return in_table(nr) && serving[static_cast<size_t>(nr)] != HANDLERS[static_cast<size_t>(nr)];
+}
+
+SysResult emulated_syscall(Task& t, const uint64_t args[6]) {
+  const SyscallFn fn = in_table(t.call.nr) ? HANDLERS[static_cast<size_t>(t.call.nr)] : nullptr;
+  return fn != nullptr ? fn(t, args) : missing_syscall(t);
 }
 
 }  // namespace starry

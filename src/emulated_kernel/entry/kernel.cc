@@ -1,5 +1,7 @@
 #include "emulated_kernel/kernel.h"
 
+#include <signal.h>
+
 #include <boost/intrusive/parent_from_member.hpp>
 #include <deque>
 #include <set>
@@ -73,15 +75,11 @@ void return_to_user(Task& t, const SysResult* result) {
   exit_to_user(t, result);
 }
 
-// Once for each number: which program met it, with which arguments, and from where.
-void warn_missing(Task& t, int64_t nr) {
-  constexpr size_t MAX_WARNED = 1024;  // numbers are the guest's to choose
-  static std::set<int64_t> warned;
+// Where the guest called from.
+void log_stack(Task& t, LogLevel level) {
   const KernelConfig& config = kernel().config;
-  if (config.quiet || warned.size() >= MAX_WARNED || !warned.insert(nr).second) return;
-  klog(LogLevel::warn, "{}[{}]: {} is not implemented (ENOSYS)", t.name(), t.tid, render_call_brief(t));
   if (!config.guest_stack) return;
-  for (const std::string& frame : config.guest_stack(t)) klog(LogLevel::warn, "{}", frame);
+  for (const std::string& frame : config.guest_stack(t)) klog(level, "{}", frame);
 }
 
 void serve_syscall(Task& t) {
@@ -93,8 +91,7 @@ void serve_syscall(Task& t) {
   t.call.active = true;
   if (trace_on()) trace_enter(t);
   SyscallFn fn = syscall_handler(nr);
-  if (fn == nullptr) warn_missing(t, nr);
-  const auto handler = [&] { return fn != nullptr ? fn(t, t.call.args) : SysResult(Error{ENOSYS}); };
+  const auto handler = [&] { return fn != nullptr ? fn(t, t.call.args) : missing_syscall(t); };
   SysResult result = with_injection(t, handler);
   if (trace_on() && !t.exited) trace_exit(t, result);
   t.call.active = false;
@@ -138,6 +135,26 @@ Kernel& kernel() {
 Scheduler& scheduler() {
   CHECK(the_scheduler != nullptr);
   return *the_scheduler;
+}
+
+// Once for each number: which program met it, with which arguments, and from where.
+SysResult missing_syscall(Task& t) {
+  constexpr size_t MAX_WARNED = 1024;  // numbers are the guest's to choose
+  static std::set<int64_t> warned;
+  if (!kernel().config.quiet && warned.size() < MAX_WARNED && warned.insert(t.call.nr).second) {
+    klog(LogLevel::warn, "{}[{}]: {} is not implemented (ENOSYS)", t.name(), t.tid, render_call_brief(t));
+    log_stack(t, LogLevel::warn);
+  }
+  return Error{ENOSYS};
+}
+
+SysResult kernel_panic(Task& t, std::string_view why) {
+  klog(LogLevel::error, "the modelled kernel panics at {}[{}]: {}: {}", t.name(), t.tid, render_call_brief(t),
+       why);
+  log_stack(t, LogLevel::error);
+  if (kernel().config.on_panic) kernel().config.on_panic();
+  for_each_group([](ThreadGroup& g) { (void)send_signal(g, siginfo_kernel(SIGKILL)); });
+  return Error{ERESTARTSYS};  // as a call that a kill interrupts
 }
 
 void Kernel::handle_event(Task& t, const GuestEvent& e) {

@@ -39,11 +39,11 @@ SysResult set_name(Task& t, std::string& where, UserPtr<const char> name, int le
 SysResult sys_uname(Task& t, UserPtr<utsname> buf) {
   const UtsNames& names = uts_names();
   utsname u{};
-  set_field(u.sysname, "Linux");
+  set_field(u.sysname, names.sysname);
   set_field(u.nodename, names.hostname);
   set_field(u.release, names.release);
   set_field(u.version, names.version);
-  set_field(u.machine, (t.group->personality & PER_MASK) == PER_LINUX32 ? "i686" : "x86_64");
+  set_field(u.machine, (t.group->personality & PER_MASK) == PER_LINUX32 ? "i686" : names.machine);
   set_field(u.domainname, names.domainname);
   TRY(t.mem().put(buf, u));
   return 0;

@@ -7,6 +7,7 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/kernel.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/task/exec_args.h"
@@ -65,6 +66,7 @@ Ref<Task> new_process(const SpawnRequest& req, Ref<FsContext> fs) {
   g->session = req.new_session ? make_ref<Session>(pid) : init_group().session;
   g->signals.handlers = make_ref<SigHandlers>();
   g->start_time_ns = platform().boottime_ns();
+  g->rlimits = kernel().config.rlimits;
 
   Ref<Task> t = make_ref<Task>(pid, g);
   t->cred = req.cred;

@@ -10,31 +10,11 @@
 #include <span>
 #include <vector>
 
+#include "emulated_kernel/abi/syscall_classes.h"
 #include "emulated_kernel/trace/names.h"
 
 namespace starry::trace {
 namespace {
-
-constexpr std::pair<const char*, uint32_t> CLASSES[] = {
-    {"desc", C_DESC},
-    {"file", C_FILE},
-    {"memory", C_MEMORY},
-    {"process", C_PROCESS},
-    {"signal", C_SIGNAL},
-    {"ipc", C_IPC},
-    {"network", C_NETWORK},
-    {"%net", C_NETWORK},
-    {"%creds", C_CREDS},
-    {"%clock", C_CLOCK},
-    {"%pure", C_PURE},
-    {"%stat", C_STAT},
-    {"%lstat", C_LSTAT},
-    {"%fstat", C_FSTAT},
-    {"%statfs", C_STATFS},
-    {"%fstatfs", C_FSTATFS},
-    {"%%stat", C_STAT | C_LSTAT | C_FSTAT},
-    {"%%statfs", C_STATFS | C_FSTATFS},
-};
 
 template <class... A>
 [[noreturn]] void fail(fmt::format_string<A...> format, A&&... a) {
@@ -99,12 +79,8 @@ bool add_calls(CallSet& set, std::string_view element) {
     return true;
   }
   if (element.starts_with('/')) return add_matching(set, std::string(element.substr(1)));
-  for (const auto& [name, bits] : CLASSES) {
-    // The old classes have a name without '%' too.
-    const std::string_view plain = element.starts_with('%') && name[0] != '%' ? element.substr(1) : element;
-    if (strncasecmp(plain.data(), name, plain.size()) != 0 || name[plain.size()] != '\0') continue;
-    return add_where(set, [bits = bits](const SyscallSpec& s) { return (s.classes & bits) != 0; });
-  }
+  if (const uint32_t bits = syscall_class_by_name(element); bits != 0)
+    return add_where(set, [bits](const SyscallSpec& s) { return (s.classes & bits) != 0; });
   return add_where(set, [&](const SyscallSpec& s) { return element == s.name; });
 }
 
