@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <utility>
 
 #include "emulated_kernel/abi/syscall_spec.h"
+#include "emulated_kernel/entry/dispatch.h"
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/trace/inject.h"
@@ -93,7 +95,9 @@ void Supervisor::turn() {
     if (fibers_pending()) return;
   }
   uint64_t deadline = kernel_->run_pending();
-  table.allow_naps(!trace_on() && !inject_on() && !scheduler().anybody_waits());
+  const bool seen = trace_on() || inject_on() || syscall_replaced(SYS_nanosleep) ||
+                    syscall_replaced(SYS_clock_nanosleep);
+  table.allow_naps(!seen && !scheduler().anybody_waits());
   if (!did && !fibers_pending()) idle(deadline);
 }
 
