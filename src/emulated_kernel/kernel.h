@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "emulated_kernel/platform.h"
-#include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -15,14 +14,12 @@ namespace starry {
 struct KernelConfig {
   int cpus = 1;
   std::string hostname = "starry";
-  uint64_t memory_bytes = 0;  // what sysinfo and /proc/meminfo show; 0 = the host's
-  Ref<const Cred> cred;       // of the first process
-  bool quiet = false;         // no "not implemented" warnings
-  UtsNames names;             // of uname(2); the host name is above
-  Rlimits rlimits;            // of the first process, and of those of starryctl
+  uint64_t memory_bytes = 0;      // what sysinfo and /proc/meminfo show; 0 = the host's
+  Ref<const Cred> cred;           // of the first process
+  bool quiet = false;             // no "not implemented" warnings
+  std::string release = "6.1.0";  // uname -r
   // The call stack of a guest thread that waits in the kernel, a line per frame, for messages to people.
   std::function<std::vector<std::string>(Task&)> guest_stack;
-  std::function<void()> on_panic;  // kernel_panic() was called; all processes are about to die
 };
 
 // What the guest did; produced by the tracer's channel code, consumed by the kernel loop.
@@ -35,7 +32,7 @@ struct GuestEvent {
     bad_frame,  // resume_signal could not write its frame
     died,       // the host process or thread is gone (kill -9 from outside)
   } kind;
-  SigInfo info;  // for fault
+  SigInfo info;            // for fault
   uint64_t trap_no = 0, error_code = 0;
 };
 
@@ -53,11 +50,5 @@ class Kernel {
 };
 
 Kernel& kernel();
-
-// For a call that the emulated kernel does not have: one warning for each number, and ENOSYS.
-SysResult missing_syscall(Task& t);
-// The modelled kernel cannot go on from the current call of `t`: says so with the call and its stack, and
-// kills everybody. The result is for the call; nobody will see it.
-SysResult kernel_panic(Task& t, std::string_view why);
 
 }  // namespace starry

@@ -40,11 +40,7 @@ std::unique_ptr<LoadAverage> load;
 }  // namespace
 
 UtsNames& uts_names() {
-  static UtsNames names = [] {
-    UtsNames n = kernel().config.names;
-    n.hostname = kernel().config.hostname;
-    return n;
-  }();
+  static UtsNames names{.hostname = kernel().config.hostname, .release = kernel().config.release};
   return names;
 }
 

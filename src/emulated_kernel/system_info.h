@@ -17,7 +17,7 @@ class Mm;
 // The names of uname(2) (struct new_utsname). sethostname(2) and setdomainname(2) change the first two.
 struct UtsNames {
   std::string hostname, domainname = "(none)";
-  std::string sysname = "Linux", release = "6.1.0", version = "#1 SMP PREEMPT_DYNAMIC StarryRun";
+  std::string sysname = "Linux", release, version = "#1 SMP PREEMPT_DYNAMIC StarryRun";
   std::string machine = "x86_64";
 };
 UtsNames& uts_names();

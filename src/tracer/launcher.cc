@@ -11,10 +11,13 @@
 #include <map>
 
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/entry/missing.h"
 #include "emulated_kernel/profile/profile.h"
 #include "emulated_kernel/profile/usage.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/sync/timer.h"
+#include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/initial_rlimits.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/trace/tracer.h"
@@ -68,8 +71,6 @@ KernelConfig kernel_config(const Options& o, Ref<const Cred> cred) {
   c.memory_bytes = o.memory;
   c.cred = std::move(cred);
   c.quiet = o.quiet;
-  c.names = o.uts_names;
-  c.rlimits = o.rlimits;
   c.guest_stack = [](Task& t) { return guest_call_stack(t.regs(), *t.mm); };
   return c;
 }
@@ -152,7 +153,10 @@ Launch::Launch(const Options& options)
     check_report(options_.report_file);
     usage_start();
   }
-  kernel().config.on_panic = [this] { panicked_ = true; };
+  on_kernel_panic([this] { panicked_ = true; });
+  initial_rlimits() = options_.rlimits;
+  uts_names() = options_.uts_names;
+  uts_names().hostname = options_.hostname;
 }
 
 void Launch::close() {

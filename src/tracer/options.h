@@ -40,7 +40,7 @@ struct Options {
   uint64_t memory = 0;  // bytes; 0: the host's
   std::string hostname = "starry";
   uint32_t uid = 1000, gid = 1000;
-  UtsNames uts_names;  // its host name is not used
+  UtsNames uts_names{.release = "6.1.0"};  // its host name is not used
   Rlimits rlimits;
   std::shared_ptr<profile::Profile> profile;  // what the kernel lacks; null: nothing
   std::vector<FileRule> file_rules;

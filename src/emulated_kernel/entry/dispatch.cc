@@ -6,7 +6,7 @@
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/base/log.h"
-#include "emulated_kernel/kernel.h"
+#include "emulated_kernel/entry/missing.h"
 
 namespace starry {
 namespace {

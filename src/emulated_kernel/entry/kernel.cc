@@ -1,15 +1,13 @@
 #include "emulated_kernel/kernel.h"
 
-#include <signal.h>
-
 #include <boost/intrusive/parent_from_member.hpp>
 #include <deque>
-#include <set>
 
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/dispatch.h"
 #include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/entry/missing.h"
 #include "emulated_kernel/sched/rseq.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/signal/signal.h"
@@ -75,13 +73,6 @@ void return_to_user(Task& t, const SysResult* result) {
   exit_to_user(t, result);
 }
 
-// Where the guest called from.
-void log_stack(Task& t, LogLevel level) {
-  const KernelConfig& config = kernel().config;
-  if (!config.guest_stack) return;
-  for (const std::string& frame : config.guest_stack(t)) klog(level, "{}", frame);
-}
-
 void serve_syscall(Task& t) {
   const GuestRegs& r = t.regs();
   auto nr = static_cast<int64_t>(r.rax);
@@ -135,26 +126,6 @@ Kernel& kernel() {
 Scheduler& scheduler() {
   CHECK(the_scheduler != nullptr);
   return *the_scheduler;
-}
-
-// Once for each number: which program met it, with which arguments, and from where.
-SysResult missing_syscall(Task& t) {
-  constexpr size_t MAX_WARNED = 1024;  // numbers are the guest's to choose
-  static std::set<int64_t> warned;
-  if (!kernel().config.quiet && warned.size() < MAX_WARNED && warned.insert(t.call.nr).second) {
-    klog(LogLevel::warn, "{}[{}]: {} is not implemented (ENOSYS)", t.name(), t.tid, render_call_brief(t));
-    log_stack(t, LogLevel::warn);
-  }
-  return Error{ENOSYS};
-}
-
-SysResult kernel_panic(Task& t, std::string_view why) {
-  klog(LogLevel::error, "the modelled kernel panics at {}[{}]: {}: {}", t.name(), t.tid, render_call_brief(t),
-       why);
-  log_stack(t, LogLevel::error);
-  if (kernel().config.on_panic) kernel().config.on_panic();
-  for_each_group([](ThreadGroup& g) { (void)send_signal(g, siginfo_kernel(SIGKILL)); });
-  return Error{ERESTARTSYS};  // as a call that a kill interrupts
 }
 
 void Kernel::handle_event(Task& t, const GuestEvent& e) {

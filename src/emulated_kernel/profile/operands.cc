@@ -19,9 +19,17 @@
 namespace starry::profile {
 namespace {
 
+// A row of operands.def.
+struct Row {
+  FlagFamily family;
+  bool bits;
+  uint64_t mask;
+  operator Names() const { return {trace::family_values(family), bits, mask, family}; }
+};
+
 struct FormatNames {
   Fmt fmt;
-  Names names;
+  Row row;
 };
 constexpr FormatNames FORMATS[] = {
 #define VALUE_NAMES(fmt, mask, family) {Fmt::fmt, {FlagFamily::family, false, mask}},
@@ -30,9 +38,18 @@ constexpr FormatNames FORMATS[] = {
 #include "emulated_kernel/profile/operands.def"
 };
 
+struct NamedBit {
+  Fmt fmt;
+  trace::NamedValue bit;
+};
+constexpr NamedBit BITS[] = {
+#define ONE_BIT(fmt, name, bit) {Fmt::fmt, {#name, bit}},
+#include "emulated_kernel/profile/operands.def"
+};
+
 struct Access {
   FlagFamily flags;
-  Names names;
+  Row row;
 };
 constexpr Access ACCESSES[] = {
 #define ACCESS_NAMES(flags, mask, family) {FlagFamily::flags, {FlagFamily::family, false, mask}},
@@ -51,7 +68,7 @@ constexpr OptionLevel OPTION_LEVELS[] = {
 struct Member {
   std::string_view call, name;
   Operand operand;
-  Names names;
+  Row row;
 };
 constexpr Member MEMBERS[] = {
 #define MEMBER(call, name, arg, offset, size, family) \
@@ -63,14 +80,16 @@ constexpr Member MEMBERS[] = {
 
 std::vector<Names> names_of(const ArgSpec& spec) {
   std::vector<Names> names;
-  const auto family = static_cast<FlagFamily>(spec.flags_id);
-  if (spec.kind == Kind::FLAGS) names.push_back({family, true, 0});
-  if (spec.kind == Kind::ENUM) names.push_back({family, false, ~0ULL});
-  if (spec.kind == Kind::SIGNO) names.push_back({FlagFamily::signals, false, ~0ULL});
+  const Row family{static_cast<FlagFamily>(spec.flags_id), spec.kind == Kind::FLAGS, ~0ULL};
+  if (spec.kind == Kind::FLAGS || spec.kind == Kind::ENUM) names.push_back(family);
+  if (spec.kind == Kind::SIGNO) names.push_back(Row{FlagFamily::signals, false, ~0ULL});
   for (const Access& a : ACCESSES)
-    if (spec.kind == Kind::FLAGS && a.flags == family) names.push_back(a.names);
+    if (spec.kind == Kind::FLAGS && a.flags == family.family) names.push_back(a.row);
+  if (spec.fmt == Fmt::NONE) return names;
   for (const FormatNames& f : FORMATS)
-    if (spec.fmt == f.fmt && spec.fmt != Fmt::NONE) names.push_back(f.names);
+    if (spec.fmt == f.fmt) names.push_back(f.row);
+  for (const NamedBit& b : BITS)
+    if (spec.fmt == b.fmt) names.push_back({std::span(&b.bit, 1), true, 0, std::nullopt});
   return names;
 }
 
@@ -101,7 +120,7 @@ struct NamedNumber {
 };
 std::optional<NamedNumber> number_of(const NamedOperand& o, std::string_view name) {
   for (const Names& n : o.names)
-    for (const trace::NamedValue& v : trace::family_values(n.family))
+    for (const trace::NamedValue& v : n.values)
       if (v.name == name) return NamedNumber{&n, static_cast<uint64_t>(v.value)};
   return std::nullopt;
 }
@@ -146,7 +165,7 @@ Parsed<Test> parse_test(const NamedOperand& o, std::string_view arg, std::string
 
 Parsed<NamedOperand> find_operand(const SyscallSpec& call, std::string_view name) {
   for (const Member& m : MEMBERS)
-    if (m.call == call.name && m.name == name) return {NamedOperand{m.operand, {m.names}}, {}};
+    if (m.call == call.name && m.name == name) return {NamedOperand{m.operand, {m.row}}, {}};
   std::string known;
   for (int i = 0; i < call.nargs; i++) {
     const SyscallSpec::Arg& a = call.args[i];
@@ -169,7 +188,7 @@ std::vector<std::pair<std::string, NamedOperand>> named_operands(const SyscallSp
     if (!o.names.empty()) all.emplace_back(call.args[i].name, std::move(o));
   }
   for (const Member& m : MEMBERS)
-    if (m.call == call.name) all.emplace_back(m.name, NamedOperand{m.operand, {m.names}});
+    if (m.call == call.name) all.emplace_back(m.name, NamedOperand{m.operand, {m.row}});
   return all;
 }
 

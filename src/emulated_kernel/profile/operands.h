@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,14 +11,16 @@
 #include "emulated_kernel/abi/flag_families.h"
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/profile/profile.h"
+#include "emulated_kernel/trace/names.h"
 
 namespace starry::profile {
 
 // What names an operand's number can have.
 struct Names {
-  FlagFamily family;
-  bool bits;      // a set of flags; else one value
-  uint64_t mask;  // where the value is
+  std::span<const trace::NamedValue> values;
+  bool bits;                         // a set of flags; else one value
+  uint64_t mask;                     // where the value is
+  std::optional<FlagFamily> family;  // that the names are of
 };
 
 struct NamedOperand {

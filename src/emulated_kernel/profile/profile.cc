@@ -6,6 +6,7 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/dispatch.h"
+#include "emulated_kernel/entry/missing.h"
 #include "emulated_kernel/kernel.h"
 #include "emulated_kernel/profile/operands.h"
 #include "emulated_kernel/profile/quirks.h"

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -49,7 +50,7 @@ void add_names(const std::string& argument, const NamedOperand& o, std::optional
   if (o.operand.size < 8) rest &= (1ULL << (8 * o.operand.size)) - 1;
   bool valued = false, named = false, bits = false;
   for (const Names& n : o.names) {
-    if (n.bits || (only && n.family != *only)) continue;
+    if (n.bits || (only && n.family != only)) continue;
     const uint64_t value = rest & n.mask;
     if (n.family == FlagFamily::signals) {  // 0 is none, and real-time signals have no rows
       if (value != 0) out.push_back({argument, trace::signal_name(static_cast<int>(value)), false});
@@ -58,17 +59,21 @@ void add_names(const std::string& argument, const NamedOperand& o, std::optional
     }
     valued = true;
     if (named) continue;
-    std::string text;
-    trace::append_enum(text, n.family, value);
-    if (text.starts_with("0x")) continue;
-    out.push_back({argument, text, false});
+    const auto same = [&](const trace::NamedValue& v) {
+      // Negative codes arrive as unsigned numbers of the argument's size.
+      return static_cast<uint64_t>(v.value) == value ||
+             (o.operand.size == 4 && static_cast<uint32_t>(v.value) == static_cast<uint32_t>(value));
+    };
+    const auto it = std::find_if(n.values.begin(), n.values.end(), same);
+    if (it == n.values.end()) continue;
+    out.push_back({argument, it->name, false});
     named = true;
     rest &= ~n.mask;
   }
   for (const Names& n : o.names) {
     if (!n.bits) continue;
     bits = true;
-    for (const trace::NamedValue& v : trace::family_values(n.family)) {
+    for (const trace::NamedValue& v : n.values) {
       const auto bit = static_cast<uint64_t>(v.value);
       if (bit == 0 || (rest & bit) != bit) continue;
       out.push_back({argument, v.name, false});

@@ -7,11 +7,11 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/fibers.h"
-#include "emulated_kernel/kernel.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/task/exec_args.h"
 #include "emulated_kernel/task/exit.h"
+#include "emulated_kernel/task/initial_rlimits.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/trace/tracer.h"
@@ -66,7 +66,7 @@ Ref<Task> new_process(const SpawnRequest& req, Ref<FsContext> fs) {
   g->session = req.new_session ? make_ref<Session>(pid) : init_group().session;
   g->signals.handlers = make_ref<SigHandlers>();
   g->start_time_ns = platform().boottime_ns();
-  g->rlimits = kernel().config.rlimits;
+  g->rlimits = initial_rlimits();
 
   Ref<Task> t = make_ref<Task>(pid, g);
   t->cred = req.cred;
@@ -138,6 +138,11 @@ Result<pid_t> spawn(SpawnRequest& req) {
 }
 
 }  // namespace
+
+Rlimits& initial_rlimits() {
+  static Rlimits limits;
+  return limits;
+}
 
 void spawn_process(SpawnRequest req, std::function<void(Result<pid_t>)> done) {
   kthread_run([req = std::move(req), done = std::move(done)]() mutable { done(spawn(req)); });
