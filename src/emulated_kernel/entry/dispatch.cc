@@ -7,6 +7,7 @@
 #include "emulated_kernel/abi/syscall_spec.h"
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/missing.h"
+#include "emulated_kernel/task/task.h"
 
 namespace starry {
 namespace {
