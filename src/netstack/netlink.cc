@@ -122,6 +122,11 @@ Result<size_t> NetlinkSocket::send(SendMsg& m) {
   return n;
 }
 
+void NetlinkSocket::deliver(std::vector<uint8_t> datagram) {
+  replies_.push_back(std::move(datagram));
+  wake(IN_EVENTS);
+}
+
 // errno, or 0 if the request was answered.
 int NetlinkSocket::answer(const nlmsghdr& request, std::span<const uint8_t> payload) {
   NetlinkReplies replies{replies_, request.nlmsg_seq, port_id_};

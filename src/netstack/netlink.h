@@ -24,6 +24,8 @@ class NetlinkSocket final : public Socket {
   uint32_t poll() override;
   Result<void> set_option(int level, int name, std::span<const uint8_t> value) override;
   Result<std::vector<uint8_t>> get_option(int level, int name, size_t max) override;
+  // A datagram from the kernel: the cookie of mq_notify(2).
+  void deliver(std::vector<uint8_t> datagram);
   uint32_t port_id() const { return port_id_; }
   uint32_t groups() const { return groups_; }
 

@@ -119,6 +119,7 @@ class GuestThread final : public HostThread {
   void set_task(Task* t) { task_ = t; }
   GuestProcess& process() { return *process_; }
   void set_host_tid(int tid) { tid_ = tid; }
+  uint32_t slot() const { return slot_; }
 
  private:
   enum class State : uint8_t {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "emulated_kernel/ipc/mqueue.h"
 #include "emulated_kernel/tty/terminal.h"
 #include "tracer/host_files.h"
 #include "tracer/start_error.h"
@@ -33,6 +34,7 @@ constexpr PseudoMount PSEUDO_MOUNTS[] = {
     {"devtmpfs", "/dev", "mode=755", MS_NOSUID},
     {"devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=000", MS_NOSUID | MS_NOEXEC},
     {"tmpfs", "/dev/shm", "", MS_NOSUID | MS_NODEV},
+    {"mqueue", "/dev/mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
 };
 
 // The kernel itself at the root of the tree.
@@ -56,6 +58,7 @@ void GuestTree::mount(const Options& options, const std::string& state) {
   init_procfs();
   init_sysfs();
   init_devfs();
+  mqueue_init();
   tty_init();
 
   Result<Ref<Inode>> root = make_overlay({{options.root}, state});

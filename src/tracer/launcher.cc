@@ -20,12 +20,14 @@
 #include "emulated_kernel/task/initial_rlimits.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/trace/tracer.h"
 #include "emulated_kernel/tty/terminal.h"
 #include "netstack/netstack.h"
 #include "tracer/asio_thread.h"
 #include "tracer/console.h"
 #include "tracer/control_session.h"
+#include "tracer/guest_fp.h"
 #include "tracer/guest_process.h"
 #include "tracer/guest_stack.h"
 #include "tracer/guest_tree.h"
@@ -71,6 +73,7 @@ KernelConfig kernel_config(const Options& o, Ref<const Cred> cred) {
   c.memory_bytes = o.memory;
   c.cred = std::move(cred);
   c.quiet = o.quiet;
+  ptrace_fp_reader() = guest_fp_state;
   c.guest_stack = [](Task& t) { return guest_call_stack(t.regs(), *t.mm); };
   return c;
 }

@@ -13,6 +13,8 @@
 #include "emulated_kernel/entry/dispatch.h"
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/sched/scheduler.h"
+#include "emulated_kernel/task/ptrace.h"
+#include "emulated_kernel/task/seccomp.h"
 #include "emulated_kernel/trace/inject.h"
 #include "emulated_kernel/trace/tracer.h"
 #include "tracer/guest_process.h"
@@ -95,9 +97,10 @@ void Supervisor::turn() {
     if (fibers_pending()) return;
   }
   uint64_t deadline = kernel_->run_pending();
-  const bool seen = trace_on() || inject_on() || syscall_replaced(SYS_nanosleep) ||
-                    syscall_replaced(SYS_clock_nanosleep);
-  table.allow_naps(!seen && !scheduler().anybody_waits());
+  // A carrier's own sleep is a call that nobody sees: not while somebody must see all of them.
+  const bool watched = trace_on() || inject_on() || anybody_is_traced() || seccomp_in_use() ||
+                       syscall_replaced(SYS_nanosleep) || syscall_replaced(SYS_clock_nanosleep);
+  table.allow_naps(!watched && !scheduler().anybody_waits());
   if (!did && !fibers_pending()) idle(deadline);
 }
 

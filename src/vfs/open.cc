@@ -66,7 +66,9 @@ Result<Ref<File>> open_tmpfile(const Caller& c, const Path& start, std::string_v
   NewInode n = TRY(new_inode(*dir.dentry->inode(), c.cred, S_IFREG | (how.mode & 07777), c.fs.umask));
   Ref<Inode> inode = TRY(dir.dentry->inode()->tmpfile(n));
   std::string name = "/#" + std::to_string(inode->ino()) + " (deleted)";
-  return finish_open(Path(dir.mount, Dentry::make_anon(std::move(inode), std::move(name))), how.flags);
+  Ref<Dentry> d = Dentry::make_anon(std::move(inode), std::move(name));
+  if ((how.flags & O_EXCL) != 0) d->remove();  // linkat(2) will not give it a name
+  return finish_open(Path(dir.mount, std::move(d)), how.flags);
 }
 
 // The last component does not exist and O_CREAT is given.

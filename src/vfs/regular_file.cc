@@ -238,14 +238,11 @@ SysResult RegularFile::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
 Result<MapBacking> RegularFile::map_backing(bool shared, int prot) {
   const bool write = shared && writable();
   if (shared && (prot & PROT_WRITE) && !writable()) return Error{EACCES};
-  if (write) {
+  if (shared && (prot & PROT_WRITE)) {
     Result<int> s = inode().seals();
-    if (s.ok() && (*s & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) {
-      if (prot & PROT_WRITE) return Error{EPERM};
-    } else {
-      inode().mapped_writable();
-    }
+    if (s.ok() && (*s & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) return Error{EPERM};
   }
+  if (write) inode().mapped_writable();
   MapBacking b;
   b.host_fd = TRY(data(write))->fd();
   return b;

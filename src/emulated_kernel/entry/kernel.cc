@@ -12,6 +12,8 @@
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/task/ptrace.h"
+#include "emulated_kernel/task/seccomp.h"
 #include "emulated_kernel/task/task_sched.h"
 #include "emulated_kernel/trace/inject.h"
 #include "emulated_kernel/trace/tracer.h"
@@ -73,6 +75,12 @@ void return_to_user(Task& t, const SysResult* result) {
   exit_to_user(t, result);
 }
 
+SysResult execute(Task& t) {
+  SyscallFn fn = syscall_handler(t.call.nr);
+  const auto handler = [&] { return fn != nullptr ? fn(t, t.call.args) : missing_syscall(t); };
+  return with_injection(t, handler);
+}
+
 void serve_syscall(Task& t) {
   const GuestRegs& r = t.regs();
   auto nr = static_cast<int64_t>(r.rax);
@@ -81,12 +89,21 @@ void serve_syscall(Task& t) {
   t.call.args[3] = r.r10, t.call.args[4] = r.r8, t.call.args[5] = r.r9;
   t.call.active = true;
   if (trace_on()) trace_enter(t);
-  SyscallFn fn = syscall_handler(nr);
-  const auto handler = [&] { return fn != nullptr ? fn(t, t.call.args) : missing_syscall(t); };
-  SysResult result = with_injection(t, handler);
+  bool silent = false;
+  SysResult result = 0;
+  if (t.ptrace && !ptrace_syscall_enter(t)) [[unlikely]] {
+    result = static_cast<int64_t>(t.regs().rax);
+  } else if (t.seccomp || t.seccomp_strict) [[unlikely]] {
+    const SeccompVerdict v = seccomp_check(t);
+    silent = v.silent;
+    result = v.run ? execute(t) : v.result;
+  } else {
+    result = execute(t);
+  }
+  if (t.ptrace && !silent && !t.exited) [[unlikely]] result = ptrace_syscall_exit(t, result);
   if (trace_on() && !t.exited) trace_exit(t, result);
   t.call.active = false;
-  return_to_user(t, &result);
+  return_to_user(t, silent ? nullptr : &result);
 }
 
 void run_event(Task& t, const GuestEvent& e) {
@@ -94,9 +111,12 @@ void run_event(Task& t, const GuestEvent& e) {
     case GuestEvent::Kind::syscall:
       return serve_syscall(t);
     case GuestEvent::Kind::kicked:
+      if (t.ptrace) [[unlikely]] ptrace_handler_entered(t);
+      return return_to_user(t, nullptr);
     case GuestEvent::Kind::started:
       return return_to_user(t, nullptr);
     case GuestEvent::Kind::fault:
+      if (t.ptrace) [[unlikely]] ptrace_end_step(t);
       fault_to_signal(t, e.info);
       return return_to_user(t, nullptr);
     case GuestEvent::Kind::bad_frame:

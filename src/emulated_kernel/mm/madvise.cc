@@ -56,7 +56,8 @@ Result<void> Mm::madvise(HostThread& by, uint64_t addr, uint64_t len, int advice
   // Holes do not stop the rest from being advised, but they are reported (ENOMEM).
   bool holes = !covered(addr, end);
   for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it)
-    if ((advice == MADV_WIPEONFORK || advice == MADV_FREE) && (it->second.file || it->second.shared()))
+    if (((advice == MADV_WIPEONFORK || advice == MADV_FREE) && (it->second.file || it->second.shared())) ||
+        ((advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE) && it->second.locked))
       return Error{EINVAL};
   HostOp op;
   op.nr = SYS_madvise;
@@ -69,7 +70,8 @@ Result<void> Mm::madvise(HostThread& by, uint64_t addr, uint64_t len, int advice
     split(end);
     for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it) {
       if (advice == MADV_DONTFORK || advice == MADV_DOFORK) it->second.dont_fork = advice == MADV_DONTFORK;
-      if (advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK) it->second.wipe_on_fork = advice == MADV_WIPEONFORK;
+      if (advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK)
+        it->second.wipe_on_fork = advice == MADV_WIPEONFORK;
     }
     merge_around(addr, end);
   }
@@ -84,6 +86,9 @@ Result<void> Mm::msync(HostThread& by, uint64_t addr, uint64_t len, int flags) {
   if (end < addr) return Error{ENOMEM};
   if (end == addr) return {};
   MutexGuard guard(lock);
+  if ((flags & MS_INVALIDATE) != 0)
+    for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it)
+      if (it->second.locked) return Error{EBUSY};
   if (!covered(addr, end)) return Error{ENOMEM};
   HostOp op;
   op.nr = SYS_msync;

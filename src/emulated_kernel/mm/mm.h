@@ -15,30 +15,38 @@
 
 namespace starry {
 
+class Inode;  // vfs/inode.h
 class Task;
 
 // One mapped range. Key of the map is `start`; neighbours that could be one are merged.
 struct Vma {
   uint64_t start = 0, end = 0;
-  int prot = 0;           // PROT_*
-  int flags = 0;          // MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED
-  Ref<File> file;         // null: anonymous
-  uint64_t offset = 0;    // of start, in file
+  int prot = 0;         // PROT_*
+  int flags = 0;        // MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED
+  Ref<File> file;       // null: anonymous
+  uint64_t offset = 0;  // of start, in file
   uint64_t dev = 0, ino = 0;
-  std::string name;       // path for /proc/self/maps, "[heap]", "[stack]", "[vdso]", "[anon:x]"
+  std::string name;  // path for /proc/self/maps, "[heap]", "[stack]", "[vdso]", "[anon:x]"
   bool dont_fork = false, wipe_on_fork = false, locked = false;
+  bool may_write = true;  // VM_MAYWRITE: false for shared mappings of files that may not be written
   bool shared() const { return (flags & 0x01) != 0; }
 };
 
 // Guest addresses. The reserved window holds stub, channels and per-thread areas; no guest mapping
 // may touch it. Others as on x86-64 Linux without randomisation.
-inline constexpr uint64_t GUEST_MIN_ADDR = 0x10000;             // vm.mmap_min_addr
+inline constexpr uint64_t GUEST_MIN_ADDR = 0x10000;  // vm.mmap_min_addr
 inline constexpr uint64_t GUEST_TASK_SIZE = 0x7ffffffff000;
 inline constexpr uint64_t GUEST_RESERVED_START = 0x6f0000000000;
 inline constexpr uint64_t GUEST_RESERVED_END = 0x700000000000;
-inline constexpr uint64_t GUEST_MMAP_TOP = 0x7ffff7fff000;      // mmap grows down from here
 inline constexpr uint64_t GUEST_STACK_TOP = 0x7ffffffff000;
-inline constexpr uint64_t GUEST_PIE_BASE = 0x555555554000;      // ELF_ET_DYN_BASE without ASLR
+// Where mmap grows down from, unless the stack limit is large; and stack_guard_gap, which keeps maps away
+// from the lower end of a stack.
+inline constexpr uint64_t GUEST_MMAP_TOP = 0x7ffff7fff000;
+inline constexpr uint64_t GUEST_STACK_GUARD = 1 << 20;
+inline constexpr uint64_t GUEST_PIE_BASE = 0x555555554000;  // ELF_ET_DYN_BASE without ASLR
+
+// True if a shared mapping of the file, in any process, may be written to: what F_SEAL_WRITE waits for.
+bool mapped_for_writing(const Inode& inode);
 
 class Mm final : public RefCounted, public UserMemory {
  public:
@@ -51,14 +59,21 @@ class Mm final : public RefCounted, public UserMemory {
                         uint64_t offset, std::string name = {});
   Result<void> munmap(HostThread& by, uint64_t addr, uint64_t len);
   Result<void> mprotect(HostThread& by, uint64_t addr, uint64_t len, int prot);
-  Result<uint64_t> mremap(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len,
-                          int flags, uint64_t new_addr);
+  Result<uint64_t> mremap(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
+                          uint64_t new_addr);
   Result<uint64_t> brk(HostThread& by, uint64_t addr);
   Result<void> madvise(HostThread& by, uint64_t addr, uint64_t len, int advice);
   Result<void> msync(HostThread& by, uint64_t addr, uint64_t len, int flags);
 
   // PR_SET_VMA_ANON_NAME: names anonymous memory for /proc/self/maps; empty takes the name away.
   Result<void> set_anon_name(uint64_t addr, uint64_t len, const std::string& name);
+
+  // A fault, or an access by the kernel, at `addr` where nothing is mapped: the stack above grows down to
+  // it (MAP_GROWSDOWN), within RLIMIT_STACK. False if there is none, or it may not.
+  bool grow_stack(HostThread& by, uint64_t addr);
+
+  // The stub is about to write `size` bytes below `sp`.
+  void grow_for_frame(HostThread& by, uint64_t sp, uint64_t size);
 
   // Copies map and limits for fork(2); `space` is the forked host process.
   Ref<Mm> fork(Ref<HostSpace> space);
@@ -78,7 +93,8 @@ class Mm final : public RefCounted, public UserMemory {
   // True if every byte of the range is mapped with all of `prot`.
   bool range_has(uint64_t addr, uint64_t len, int prot) const;
   const std::map<uint64_t, Vma>& vmas() const { return vmas_; }
-  uint64_t total_pages() const;          // for RLIMIT_AS, VmSize
+  uint64_t total_pages() const;  // for RLIMIT_AS, VmSize
+  uint64_t data_pages() const;   // private, writable, no stack: for RLIMIT_DATA
   // mlock(2)'s bookkeeping. locked_bytes counts outside [start, end). ENOMEM for holes.
   uint64_t locked_bytes(uint64_t start, uint64_t end) const;
   Result<void> set_locked(uint64_t start, uint64_t end, bool on);
@@ -89,11 +105,12 @@ class Mm final : public RefCounted, public UserMemory {
   uint64_t brk_start = 0, brk_end = 0;
   uint64_t arg_start = 0, arg_end = 0, env_start = 0, env_end = 0, stack_start = 0;
   uint64_t code_start = 0, code_end = 0, data_start = 0, data_end = 0;
-  uint64_t vdso = 0;                     // AT_SYSINFO_EHDR, 0 if none
-  std::vector<uint8_t> auxv;             // /proc/self/auxv
+  uint64_t vdso = 0;                   // AT_SYSINFO_EHDR, 0 if none
+  std::vector<uint8_t> auxv;           // /proc/self/auxv
+  uint64_t mmap_top = GUEST_MMAP_TOP;  // mmap_base: depends on RLIMIT_STACK at exec
   uint64_t peak_pages = 0;
-  bool lock_future = false;              // MCL_FUTURE
-  int membarrier_registered = 0;         // MEMBARRIER_CMD_REGISTER_* of membarrier(2); kept by fork
+  bool lock_future = false;       // MCL_FUTURE
+  int membarrier_registered = 0;  // MEMBARRIER_CMD_REGISTER_* of membarrier(2); kept by fork
 
  private:
   using Map = std::map<uint64_t, Vma>;
@@ -111,7 +128,13 @@ class Mm final : public RefCounted, public UserMemory {
                                 int flags, uint64_t to);
   // Every byte of [start, end) is mapped.
   bool covered(uint64_t start, uint64_t end) const;
-  bool within_limits(uint64_t more_bytes) const;
+  // RLIMIT_AS, and RLIMIT_DATA for mappings that `prot` and `flags` make data.
+  bool within_limits(uint64_t more_bytes, int prot = 0, int flags = 0) const;
+  bool within_data_limit(uint64_t more_bytes) const;
+  // RLIMIT_MEMLOCK for memory that would be locked from the start.
+  bool may_lock_more(uint64_t bytes) const;
+  // Makes [addr, addr + n) accessible where it is stack that has not grown yet.
+  bool grow_for_access(uint64_t addr, size_t n, int prot);
   bool in_current() const;
 
   Map vmas_;

@@ -12,8 +12,8 @@ namespace starry {
 
 static constexpr uint64_t PAGE = 4096;
 
-static Result<int64_t> host_mremap(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
-                                   uint64_t to) {
+static Result<int64_t> host_mremap(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len,
+                                   int flags, uint64_t to) {
   HostOp op;
   op.nr = SYS_mremap;
   op.args[0] = old_addr, op.args[1] = old_len, op.args[2] = new_len;
@@ -21,8 +21,8 @@ static Result<int64_t> host_mremap(HostThread& by, uint64_t old_addr, uint64_t o
   return by.run_ops({&op, 1});
 }
 
-Result<uint64_t> Mm::move_mapping(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len, int flags,
-                                  uint64_t to) {
+Result<uint64_t> Mm::move_mapping(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len,
+                                  int flags, uint64_t to) {
   int host_flags = MREMAP_MAYMOVE | MREMAP_FIXED | (flags & MREMAP_DONTUNMAP);
   TRY(host_mremap(by, old_addr, old_len, new_len, host_flags, to));
   Vma moved = *find(old_addr);
@@ -48,7 +48,6 @@ Result<uint64_t> Mm::mremap(HostThread& by, uint64_t old_addr, uint64_t old_len,
   const Vma* v = find(old_addr);
   if (v == nullptr) return Error{EFAULT};
   if (old_len == 0 && (!v->shared() || (flags & MREMAP_MAYMOVE) == 0)) return Error{EINVAL};
-  if (dont_unmap && (v->file || v->shared())) return Error{EINVAL};
 
   if (fixed) {
     if ((new_addr & (PAGE - 1)) != 0 || new_addr > GUEST_TASK_SIZE || new_len > GUEST_TASK_SIZE - new_addr)
@@ -63,7 +62,8 @@ Result<uint64_t> Mm::mremap(HostThread& by, uint64_t old_addr, uint64_t old_len,
       v = find(old_addr);
     }
     if (v == nullptr || old_addr + old_len > v->end) return Error{EFAULT};
-    if (!within_limits(new_len - old_len)) return Error{ENOMEM};
+    if (v->locked && !may_lock_more(new_len - old_len)) return Error{EAGAIN};
+    if (!within_limits(new_len - old_len, v->prot, v->flags)) return Error{ENOMEM};
     return move_mapping(by, old_addr, old_len, new_len, flags, new_addr);
   }
   if (old_len >= new_len && old_len != 0 && !dont_unmap) {
@@ -73,7 +73,8 @@ Result<uint64_t> Mm::mremap(HostThread& by, uint64_t old_addr, uint64_t old_len,
   }
   if (old_addr + old_len > v->end) return Error{EFAULT};
   uint64_t old_end = old_addr + old_len, new_end = old_addr + new_len;
-  if (!within_limits(new_len - old_len)) return Error{ENOMEM};
+  if (v->locked && !may_lock_more(new_len - old_len)) return Error{EAGAIN};
+  if (!within_limits(new_len - old_len, v->prot, v->flags)) return Error{ENOMEM};
   bool room = old_len != 0 && !dont_unmap && old_end == v->end && new_end <= GUEST_TASK_SIZE &&
               is_free(old_end, new_end) && !(old_end < GUEST_RESERVED_END && new_end > GUEST_RESERVED_START);
   if (room && host_mremap(by, old_addr, old_len, new_len, 0, 0).ok()) {

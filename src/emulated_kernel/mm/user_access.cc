@@ -14,7 +14,7 @@ bool Mm::in_current() const { return in_task() && current().mm.get() == this && 
 
 Result<void> Mm::read(UserAddr addr, void* dst, size_t n) {
   if (n == 0) return {};
-  if (!range_has(addr, n, PROT_READ)) return Error{EFAULT};
+  if (!grow_for_access(addr, n, PROT_READ)) return Error{EFAULT};
   if (in_current() && current().host->window_read(addr, dst, n)) return {};
   auto r = space->peek(addr, dst, n);
   return r.ok() && *r == n ? Result<void>() : Error{EFAULT};
@@ -22,7 +22,7 @@ Result<void> Mm::read(UserAddr addr, void* dst, size_t n) {
 
 Result<void> Mm::write(UserAddr addr, const void* src, size_t n) {
   if (n == 0) return {};
-  if (!range_has(addr, n, PROT_WRITE)) return Error{EFAULT};
+  if (!grow_for_access(addr, n, PROT_WRITE)) return Error{EFAULT};
   if (in_current() && current().host->window_write(addr, src, n)) return {};
   auto r = space->poke(addr, src, n);
   return r.ok() && *r == n ? Result<void>() : Error{EFAULT};
@@ -30,7 +30,6 @@ Result<void> Mm::write(UserAddr addr, const void* src, size_t n) {
 
 // Bytes from addr, at most n, that have `prot`.
 static size_t accessible(const Mm& mm, UserAddr addr, size_t n, int prot) {
-  if (mm.range_has(addr, n, prot)) return n;
   size_t good = 0;
   while (good < n) {
     size_t step = std::min<size_t>(n - good, 4096 - ((addr + good) & 4095));
@@ -42,7 +41,7 @@ static size_t accessible(const Mm& mm, UserAddr addr, size_t n, int prot) {
 
 Result<size_t> Mm::read_some(UserAddr addr, void* dst, size_t n) {
   if (n == 0) return size_t{0};
-  size_t good = accessible(*this, addr, n, PROT_READ);
+  size_t good = grow_for_access(addr, n, PROT_READ) ? n : accessible(*this, addr, n, PROT_READ);
   if (good == 0) return Error{EFAULT};
   if (in_current() && current().host->window_read(addr, dst, good)) return good;
   auto r = space->peek(addr, dst, good);
@@ -51,7 +50,7 @@ Result<size_t> Mm::read_some(UserAddr addr, void* dst, size_t n) {
 
 Result<size_t> Mm::write_some(UserAddr addr, const void* src, size_t n) {
   if (n == 0) return size_t{0};
-  size_t good = accessible(*this, addr, n, PROT_WRITE);
+  size_t good = grow_for_access(addr, n, PROT_WRITE) ? n : accessible(*this, addr, n, PROT_WRITE);
   if (good == 0) return Error{EFAULT};
   if (in_current() && current().host->window_write(addr, src, good)) return good;
   auto r = space->poke(addr, src, good);

@@ -55,6 +55,11 @@ static bool reserved(uint64_t start, uint64_t end) {
   return start < GUEST_RESERVED_END && end > GUEST_RESERVED_START;
 }
 
+// vm_start_gap(): room that a stack keeps below it.
+static uint64_t gap_start(const Vma& v) {
+  return (v.flags & MAP_GROWSDOWN) != 0 ? v.start - std::min(v.start, GUEST_STACK_GUARD) : v.start;
+}
+
 uint64_t Mm::find_gap(uint64_t len, uint64_t bottom, uint64_t top) const {
   uint64_t high = top;
   auto it = vmas_.lower_bound(top);
@@ -71,7 +76,7 @@ uint64_t Mm::find_gap(uint64_t len, uint64_t bottom, uint64_t top) const {
       if (GUEST_RESERVED_START > low && GUEST_RESERVED_START - low >= len) return GUEST_RESERVED_START - len;
     }
     if (!more || it->second.start <= bottom) return 0;
-    high = std::min(high, it->second.start);
+    high = std::min(high, gap_start(it->second));
   }
 }
 
@@ -79,7 +84,8 @@ uint64_t Mm::find_gap(uint64_t len, uint64_t bottom, uint64_t top) const {
 Result<uint64_t> Mm::choose_address(uint64_t addr, uint64_t len, int flags) const {
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0) {
     if ((addr & 4095) != 0) return Error{EINVAL};
-    if (addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr || reserved(addr, addr + len)) return Error{ENOMEM};
+    if (addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr || reserved(addr, addr + len))
+      return Error{ENOMEM};
     if (addr < GUEST_MIN_ADDR) return Error{EPERM};
     if ((flags & MAP_FIXED_NOREPLACE) != 0 && !is_free(addr, addr + len)) return Error{EEXIST};
     return addr;
@@ -94,7 +100,7 @@ Result<uint64_t> Mm::choose_address(uint64_t addr, uint64_t len, int flags) cons
         !reserved(addr, addr + len) && is_free(addr, addr + len))
       return addr;
   }
-  uint64_t at = find_gap(len, GUEST_MIN_ADDR, GUEST_MMAP_TOP);
+  uint64_t at = find_gap(len, GUEST_MIN_ADDR, mmap_top);
   return at != 0 ? Result<uint64_t>(at) : Error{ENOMEM};
 }
 
@@ -120,8 +126,8 @@ void Mm::erase(uint64_t start, uint64_t end) {
 
 static bool can_merge(const Vma& a, const Vma& b) {
   return a.end == b.start && a.prot == b.prot && a.flags == b.flags && a.file == b.file && a.dev == b.dev &&
-         a.ino == b.ino && a.name == b.name && a.locked == b.locked && a.dont_fork == b.dont_fork &&
-         a.wipe_on_fork == b.wipe_on_fork &&
+         a.ino == b.ino && a.name == b.name && a.may_write == b.may_write && a.locked == b.locked &&
+         a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork &&
          ((!a.file && a.ino == 0) || a.offset + (a.end - a.start) == b.offset);
 }
 
@@ -160,10 +166,35 @@ uint64_t Mm::total_pages() const {
   return n;
 }
 
-bool Mm::within_limits(uint64_t more_bytes) const {
+static bool is_data(int prot, int flags) {
+  return (prot & PROT_WRITE) != 0 && (flags & MAP_PRIVATE) != 0 && (flags & MAP_GROWSDOWN) == 0;
+}
+
+uint64_t Mm::data_pages() const {
+  uint64_t n = 0;
+  for (const auto& [start, v] : vmas_)
+    if (is_data(v.prot, v.flags)) n += (v.end - v.start) >> 12;
+  return n;
+}
+
+bool Mm::within_limits(uint64_t more_bytes, int prot, int flags) const {
   if (!in_task()) return true;
-  uint64_t limit = current().rlimit(RLIMIT_AS);
-  return limit == RLIM_INF || (total_pages() << 12) + more_bytes <= limit;
+  const uint64_t limit = current().rlimit(RLIMIT_AS);
+  if (limit != RLIM_INF && (total_pages() << 12) + more_bytes > limit) return false;
+  return !is_data(prot, flags) || within_data_limit(more_bytes);
+}
+
+bool Mm::within_data_limit(uint64_t more_bytes) const {
+  if (!in_task()) return true;
+  const uint64_t limit = current().rlimit(RLIMIT_DATA);
+  return limit == RLIM_INF || (data_pages() << 12) + more_bytes <= limit;
+}
+
+bool Mm::may_lock_more(uint64_t bytes) const {
+  constexpr int CAP_IPC_LOCK_NR = 14;
+  if (!in_task() || current().cred->capable(CAP_IPC_LOCK_NR)) return true;
+  const uint64_t limit = current().rlimit(RLIMIT_MEMLOCK);
+  return limit == RLIM_INF || locked_bytes(0, 0) + bytes <= limit;
 }
 
 uint64_t Mm::locked_bytes(uint64_t start, uint64_t end) const {
@@ -177,7 +208,8 @@ Result<void> Mm::set_locked(uint64_t start, uint64_t end, bool on) {
   if (!covered(start, end)) return Error{ENOMEM};
   split(start);
   split(end);
-  for (auto it = vmas_.lower_bound(start); it != vmas_.end() && it->second.start < end; ++it) it->second.locked = on;
+  for (auto it = vmas_.lower_bound(start); it != vmas_.end() && it->second.start < end; ++it)
+    it->second.locked = on;
   merge_around(start, end);
   return {};
 }
@@ -199,6 +231,7 @@ Ref<Mm> Mm::fork(Ref<HostSpace> s) {
   child->env_start = env_start, child->env_end = env_end, child->stack_start = stack_start;
   child->code_start = code_start, child->code_end = code_end;
   child->data_start = data_start, child->data_end = data_end;
+  child->mmap_top = mmap_top;
   child->vdso = vdso, child->auxv = auxv, child->peak_pages = peak_pages;
   child->membarrier_registered = membarrier_registered;
   return child;

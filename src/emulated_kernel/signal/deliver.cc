@@ -4,11 +4,13 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/restart.h"
+#include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/rseq.h"
 #include "emulated_kernel/signal/altstack.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
@@ -47,6 +49,7 @@ bool enter_handler(Task& t, const SigInfo& info, const KSigAction& action) {
     frame_failed(t, info.signo);
     return false;
   }
+  if (t.mm) t.mm->grow_for_frame(*t.host, frame.sp, signal_frame_size());
   frame.saved_mask = t.sig.restore_saved ? t.sig.saved_mask : t.sig.blocked;
   frame.altstack_sp = t.sig.alt_sp;
   frame.altstack_size = t.sig.alt_size;
@@ -62,6 +65,8 @@ bool enter_handler(Task& t, const SigInfo& info, const KSigAction& action) {
   if ((static_cast<int32_t>(t.sig.alt_flags) & ALT_AUTODISARM) != 0) reset_alt_stack(t);
 
   frame.again = signal_pending(t);
+  if (ptrace_stepping(t)) [[unlikely]]
+    frame.again = t.ptrace->stepped_into_handler = true;
   t.host->resume_signal(frame);
   return true;
 }
@@ -83,12 +88,23 @@ bool default_action_ends(Task& t, const SigInfo& info) {
   __builtin_unreachable();
 }
 
+void run_on(Task& t) {
+  if (ptrace_stepping(t)) [[unlikely]]
+    ptrace_begin_step(t);
+  t.host->resume();
+}
+
 // Handles everything that is pending. `restart` is a restart code or 0.
 void handle_signals(Task& t, int restart) {
   for (;;) {
     if (t.sig.killed) {
       exit_task(t, t.group->exit_status);
       return;
+    }
+    if (ptrace_trap_pending(t)) {
+      t.ptrace->interrupt = false;
+      ptrace_group_stop(t);
+      continue;
     }
     if (t.group->stopping) {
       wait_while_stopped(t);
@@ -97,6 +113,14 @@ void handle_signals(Task& t, int restart) {
     }
     SigInfo info;
     if (dequeue_signal(t, ~t.sig.blocked, &info)) {
+      if (t.ptrace && info.signo != SIGKILL) [[unlikely]] {
+        if (restart != 0) t.regs().rax = static_cast<uint64_t>(-static_cast<int64_t>(restart));
+        const std::shared_ptr<PtraceState> p = t.ptrace;
+        const int64_t call = p->orig_rax;
+        const bool deliver = ptrace_signal(t, info);
+        if (call != -1 && p->orig_rax == -1) restart = 0;  // the tracer made it run something else
+        if (!deliver) continue;
+      }
       trace_signal(t, info);
       KSigAction& slot = action_of(*t.group, info.signo);
       if (slot.handler == HANDLER_IGNORE) continue;
@@ -118,7 +142,7 @@ void handle_signals(Task& t, int restart) {
     t.sig.restore_saved = false;
     set_blocked(t, t.sig.saved_mask);
   }
-  t.host->resume();
+  run_on(t);
 }
 
 }  // namespace
@@ -137,7 +161,7 @@ void exit_to_user(Task& t, const SysResult* syscall_result) {
     }
   }
   if (restart == 0 && !t.sig.restore_saved && !signal_pending(t)) [[likely]] {
-    t.host->resume();
+    run_on(t);
     return;
   }
   handle_signals(t, restart);

@@ -4,6 +4,7 @@
 
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/ptrace.h"
 
 namespace starry {
 
@@ -84,7 +85,8 @@ void discard_pending(ThreadGroup& g, SigSet set) {
 }
 
 bool signal_pending(const Task& t) {
-  return t.sig.killed || deliverable(t) != 0 || (t.group->stopping && !t.sig.stopped);
+  return t.sig.killed || deliverable(t) != 0 || (t.group->stopping && !t.sig.stopped) ||
+         ptrace_trap_pending(t);
 }
 
 bool fatal_signal_pending(const Task& t) {

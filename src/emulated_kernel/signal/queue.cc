@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/process.h"
@@ -42,7 +43,7 @@ bool prepare(Task& t, int signo) {
     end_group_stop(g);
   }
   // A traced process gets even what it ignores, as under strace: the log shows it, calls restart.
-  if (trace_on()) return true;
+  if (trace_on() || t.ptrace) return true;
   // A blocked signal is kept even if ignored now: the action may change before it is unblocked.
   return (t.sig.blocked & sigbit(signo)) != 0 || !action_ignores(g, signo);
 }
@@ -131,7 +132,10 @@ void force_signal(Task& target, const SigInfo& info) {
   notify_signal(target);
 }
 
-void fault_to_signal(Task& t, const SigInfo& info) { force_signal(t, info); }
+void fault_to_signal(Task& t, const SigInfo& info) {
+  if (info.signo == SIGSEGV && info.code == SEGV_MAPERR && t.mm && t.mm->grow_stack(*t.host, info.fault.addr)) return;
+  force_signal(t, info);
+}
 
 bool may_signal(const Task& from, const ThreadGroup& to, int signo) {
   if (from.group.get() == &to) return true;

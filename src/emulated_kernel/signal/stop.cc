@@ -5,6 +5,7 @@
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
@@ -48,8 +49,9 @@ void check_stop_complete(ThreadGroup& g) {
   const auto runs = [](const Task* t) { return !t->exiting && !t->exited && !t->sig.stopped; };
   if (std::any_of(g.threads.begin(), g.threads.end(), runs)) return;
   g.stopped = true;
-  g.stop_unwaited = true;
   g.continued_unwaited = false;
+  if (g.parent != nullptr && g.leader() != nullptr && ptraced_by_process(*g.leader(), *g.parent)) return;
+  g.stop_unwaited = true;
   notify_parent(g, CLD_STOPPED, g.stop_signal);
 }
 
@@ -58,8 +60,18 @@ void wait_while_stopped(Task& t) {
   t.sig.stopped = true;
   trace_stopped(t, g.stop_signal);
   check_stop_complete(g);
-  while (g.stopping && !t.sig.killed) t.block();
+  bool end_for_tracee = false;
+  while (g.stopping && !t.sig.killed) {
+    if (!t.ptrace) {
+      t.block();
+      continue;
+    }
+    ptrace_group_stop(t);
+    end_for_tracee = g.stopping;
+    break;
+  }
   t.sig.stopped = false;
+  if (end_for_tracee) g.stopping = g.stopped = false;  // its tracer made it run
 }
 
 void end_group_stop(ThreadGroup& g) {
@@ -67,7 +79,7 @@ void end_group_stop(ThreadGroup& g) {
   const bool was_stopped = g.stopped;
   g.stopping = g.stopped = g.stop_unwaited = false;
   for (Task* t : g.threads)
-    if (t->sig.stopped) t->wake_up();
+    if (t->sig.stopped) ptrace_stop_ended(*t);
   g.continued_unwaited = true;
   // A stop that SIGCONT overtakes is reported as a stop (signal_struct flags SIGNAL_CLD_STOPPED).
   notify_parent(g, was_stopped ? CLD_CONTINUED : CLD_STOPPED, was_stopped ? SIGCONT : g.stop_signal);

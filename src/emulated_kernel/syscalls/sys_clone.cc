@@ -7,6 +7,7 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/ipc/sem.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/task/clone.h"
@@ -107,6 +108,7 @@ SysResult sys_unshare(Task& t, unsigned long flags) {
     klog(LogLevel::warn, "unshare: namespaces are not implemented (flags {:#x})", flags & NAMESPACES);
     return Error{t.cred->capable(CAP_SYS_ADMIN) ? EINVAL : EPERM};
   }
+  if ((flags & CLONE_SYSVSEM) != 0) sem_exit(t);
   if ((flags & CLONE_FS) != 0 && t.fs->ref_count() > 1) t.fs = t.fs->copy();
   if ((flags & CLONE_FILES) != 0 && t.files->ref_count() > 1) t.files = t.files->copy();
   return 0;

@@ -6,6 +6,7 @@
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/task/exec_args.h"
 #include "emulated_kernel/task/process.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "vfs/vfs.h"
 
 namespace starry {
@@ -30,7 +31,9 @@ SysResult exec_at(Task& t, int dirfd, UserPtr<const char> pathname, UserAddr arg
   req.envp = std::move(args.envp);
   req.file = TRY(vfs_open_exec(t, dirfd, path, flags));
   req.path_inaccessible = req.path != path && t.files->cloexec(dirfd);
+  const pid_t old_tid = t.tid;
   TRY(do_exec(t, std::move(req)));
+  ptrace_exec(t, old_tid);
   return 0;
 }
 

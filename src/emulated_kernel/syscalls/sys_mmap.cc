@@ -1,6 +1,8 @@
 // The memory family: thin handlers over Mm, and the locking and residency calls that need no more.
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
@@ -24,7 +26,9 @@ SysResult sys_mmap(Task& t, uint64_t addr, size_t length, int prot, int flags, i
   return as_result(t.mm->mmap(*t.host, addr, length, prot, flags, std::move(file), offset));
 }
 
-SysResult sys_munmap(Task& t, uint64_t addr, size_t length) { return as_result(t.mm->munmap(*t.host, addr, length)); }
+SysResult sys_munmap(Task& t, uint64_t addr, size_t length) {
+  return as_result(t.mm->munmap(*t.host, addr, length));
+}
 
 SysResult sys_mprotect(Task& t, uint64_t addr, size_t len, int prot) {
   return as_result(t.mm->mprotect(*t.host, addr, len, prot));
@@ -61,7 +65,22 @@ SysResult sys_mincore(Task& t, uint64_t addr, size_t length, UserPtr<uint8_t> ve
 
 // mlock(2) and friends: the accounting against RLIMIT_MEMLOCK is the kernel's; the host is not asked to
 // pin pages, which an ordinary user could not do for many guests.
-static SysResult set_locked(Task& t, uint64_t addr, size_t len, bool on) {
+// The pages come into memory as with a real lock: mincore(2) shows it. They may leave it again.
+static void populate(Task& t, uint64_t start, uint64_t end) {
+  constexpr int POPULATE_READ = 22, POPULATE_WRITE = 23;  // MADV_*, Linux 5.14
+  std::vector<HostOp> ops;
+  for (const auto& [at, v] : t.mm->vmas()) {
+    if (v.end <= start || v.start >= end || (v.prot & (PROT_READ | PROT_WRITE)) == 0) continue;
+    HostOp op;
+    op.nr = SYS_madvise;
+    op.args[0] = std::max(start, v.start), op.args[1] = std::min(end, v.end) - op.args[0];
+    op.args[2] = (v.prot & PROT_WRITE) != 0 && !v.shared() ? POPULATE_WRITE : POPULATE_READ;
+    ops.push_back(op);
+  }
+  for (const HostOp& op : ops) (void)t.host->run_ops({&op, 1});
+}
+
+static SysResult set_locked(Task& t, uint64_t addr, size_t len, bool on, bool now = true) {
   uint64_t end = (addr + len + PAGE - 1) & ~(PAGE - 1);
   addr &= ~(PAGE - 1);
   if (end < addr) return Error{EINVAL};
@@ -70,7 +89,9 @@ static SysResult set_locked(Task& t, uint64_t addr, size_t len, bool on) {
     if (limit == 0) return Error{EPERM};
     if (limit != RLIM_INF && t.mm->locked_bytes(addr, end) + (end - addr) > limit) return Error{ENOMEM};
   }
-  return as_result(t.mm->set_locked(addr, end, on));
+  TRY(t.mm->set_locked(addr, end, on));
+  if (on && now) populate(t, addr, end);
+  return 0;
 }
 
 SysResult sys_mlock(Task& t, uint64_t addr, size_t len) { return set_locked(t, addr, len, true); }
@@ -78,7 +99,7 @@ SysResult sys_munlock(Task& t, uint64_t addr, size_t len) { return set_locked(t,
 
 SysResult sys_mlock2(Task& t, uint64_t addr, size_t len, int flags) {
   if ((flags & ~MLOCK_ONFAULT) != 0) return Error{EINVAL};
-  return set_locked(t, addr, len, true);
+  return set_locked(t, addr, len, true, (flags & MLOCK_ONFAULT) == 0);
 }
 
 SysResult sys_mlockall(Task& t, int flags) {
@@ -87,16 +108,35 @@ SysResult sys_mlockall(Task& t, int flags) {
   if (!t.cred->capable(CAP_IPC_LOCK_NR)) {
     uint64_t limit = t.rlimit(RLIMIT_MEMLOCK);
     if (limit == 0) return Error{EPERM};
-    if (limit != RLIM_INF && (flags & MCL_CURRENT) != 0 && t.mm->total_pages() * PAGE > limit) return Error{ENOMEM};
+    if (limit != RLIM_INF && (flags & MCL_CURRENT) != 0 && t.mm->total_pages() * PAGE > limit)
+      return Error{ENOMEM};
   }
   t.mm->lock_future = (flags & MCL_FUTURE) != 0;
-  if ((flags & MCL_CURRENT) != 0) t.mm->set_all_locked(true);
+  if ((flags & MCL_CURRENT) != 0) {
+    t.mm->set_all_locked(true);
+    if ((flags & MCL_ONFAULT) == 0) populate(t, 0, GUEST_TASK_SIZE);
+  }
   return 0;
 }
 
 SysResult sys_munlockall(Task& t) {
   t.mm->lock_future = false;
   t.mm->set_all_locked(false);
+  return 0;
+}
+
+// remap_file_pages(2), as Linux does it today: a new mapping of the same file in the place of the old one.
+SysResult sys_remap_file_pages(Task& t, uint64_t addr, size_t size, int prot, size_t pgoff, int flags) {
+  if (prot != 0) return Error{EINVAL};
+  addr &= ~(PAGE - 1);
+  size &= ~(PAGE - 1);
+  if (addr + size <= addr || pgoff + size / PAGE < pgoff) return Error{EINVAL};
+  const Vma* v = t.mm->find(addr);
+  if (v == nullptr || !v->shared() || !v->file) return Error{EINVAL};
+  if (addr + size > v->end) return Error{EINVAL};
+  const int map_flags =
+      MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) | (v->locked ? MAP_LOCKED : 0);
+  TRY(t.mm->mmap(*t.host, addr, size, v->prot, map_flags, v->file, pgoff * PAGE));
   return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/task/seccomp.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -260,10 +261,10 @@ SysResult sys_prctl(Task& t, int option, uint64_t arg2, uint64_t arg3, uint64_t 
       return g.prctl.io_flusher ? 1 : 0;
 
     case PR_GET_SECCOMP:
-      return 0;
+      return seccomp_mode(t);
     case PR_SET_SECCOMP:
-      if (arg2 == SECCOMP_MODE_STRICT || arg2 == SECCOMP_MODE_FILTER)
-        klog(LogLevel::warn, "prctl(PR_SET_SECCOMP): not implemented, EINVAL");
+      if (arg2 == SECCOMP_MODE_STRICT) return seccomp_set_strict(t);
+      if (arg2 == SECCOMP_MODE_FILTER) return seccomp_set_filter(t, 0, arg3);
       return Error{EINVAL};
     case PR_GET_SPECULATION_CTRL:
       return speculation(a, false);

@@ -192,7 +192,15 @@ SysResult sys_statfs(Task& t, UserPtr<const char> path, UserPtr<struct statfs> b
 
 SysResult sys_fstatfs(Task& t, int fd, UserPtr<struct statfs> buf) {
   Ref<File> f = TRY(get_file(t, fd));
-  return put_statfs(t, vfs_file_path(f), buf);
+  const Path where = vfs_file_path(f);
+  TRY(put_statfs(t, where, buf));
+  if (f->path) return 0;
+  // Pipes and sockets are files of kernel-internal file systems, which have no place in the tree.
+  constexpr long PIPEFS_MAGIC_NR = 0x50495045, SOCKFS_MAGIC_NR = 0x534f434b;
+  const uint32_t type = where.dentry->inode()->type();
+  if (type != S_IFIFO && type != S_IFSOCK) return 0;
+  TRY(t.mem().put(UserPtr<long>{buf.addr}, type == S_IFIFO ? PIPEFS_MAGIC_NR : SOCKFS_MAGIC_NR));
+  return 0;
 }
 
 SysResult sys_access(Task& t, UserPtr<const char> pathname, int mode) {

@@ -8,6 +8,7 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/fd/pidfd.h"
+#include "emulated_kernel/ipc/sem.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/signal/altstack.h"
@@ -15,6 +16,7 @@
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/cpu_limit.h"
 #include "emulated_kernel/task/pid_table.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "vfs/fs_context.h"
 
 namespace starry {
@@ -96,6 +98,13 @@ Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, uint64_t flags, int e
   return g;
 }
 
+// CLONE_SYSVSEM: one list from now on, even if it is still empty.
+std::shared_ptr<SemUndoList> share_sem_undo(Task& parent, uint64_t flags) {
+  if ((flags & CLONE_SYSVSEM) == 0) return nullptr;
+  if (!parent.sem_undo) parent.sem_undo = std::make_shared<SemUndoList>();
+  return parent.sem_undo;
+}
+
 Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneArgs& args) {
   const uint64_t flags = args.flags;
   Ref<Task> child = make_ref<Task>(tid, std::move(group));
@@ -117,6 +126,10 @@ Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneA
     child->rseq_sig = parent.rseq_sig;
   }
   if ((flags & CLONE_CHILD_CLEARTID) != 0) child->clear_child_tid = args.child_tid;
+  child->sem_undo = share_sem_undo(parent, flags);
+  child->seccomp = parent.seccomp;
+  child->seccomp_strict = parent.seccomp_strict;
+  child->ioprio = parent.ioprio;
   child->vfork_pending = (flags & CLONE_VFORK) != 0;
   return child;
 }
@@ -202,11 +215,15 @@ SysResult kernel_clone(Task& parent, const CloneArgs& args) {
   if ((flags & CLONE_PARENT_SETTID) != 0) put_tid(parent, args.parent_tid, tid);
   if ((flags & CLONE_CHILD_SETTID) != 0) put_tid(*child, args.child_tid, tid);
 
+  const int event = ptrace_clone_event(parent, flags, static_cast<int>(args.exit_signal));
+  if (parent.ptrace && (event != 0 || (flags & CLONE_PTRACE) != 0)) ptrace_attach_child(parent, *child);
   scheduler().wake(child->se, platform().monotonic_ns());
+  if (event != 0) ptrace_event(parent, event, static_cast<uint64_t>(tid));
   if ((flags & CLONE_VFORK) != 0) {
     wait_until(
         group->vfork_done, Deadline::never(), [&] { return !child->vfork_pending; }, false,
         SleepMode::killable);
+    ptrace_event(parent, PTRACE_EVENT_VFORK_DONE, static_cast<uint64_t>(tid));
   }
   return tid;
 }

@@ -71,7 +71,7 @@ Result<LoadedElf> map_elf(Mm& mm, HostThread& by, const ElfImage& image, const R
 }
 
 Result<uint64_t> top_down_gap(const Mm& mm, uint64_t size, uint64_t align) {
-  uint64_t top = GUEST_MMAP_TOP;
+  uint64_t top = mm.mmap_top;
   const auto fits = [&](uint64_t bottom) {
     return top > bottom && ((top - size) & ~(align - 1)) >= bottom && top >= size;
   };

@@ -75,12 +75,18 @@ Result<Program> find_program(Task& t, ExecRequest& req) {
   return p;
 }
 
-// The gap between mmap area and stack top bounds the stack; Linux keeps a guard gap of 1 MiB.
-uint64_t stack_size(const Task& t, uint64_t initial) {
-  constexpr uint64_t GUARD = 1ULL << 20, EXTRA = 128 * 1024;
-  constexpr uint64_t MOST = GUEST_STACK_TOP - GUEST_MMAP_TOP - GUARD;
-  const uint64_t least = page_up(initial + EXTRA);
-  return std::clamp(page_down(std::min(t.rlimit(RLIMIT_STACK), MOST)), least, MOST);
+// mmap_base(): the mmap area begins below the room that the stack may grow into.
+uint64_t mmap_top(const Task& t) {
+  constexpr uint64_t LEAST = 128ULL << 20, MOST = GUEST_STACK_TOP / 6 * 5;
+  const uint64_t limit = std::min(t.rlimit(RLIMIT_STACK), MOST);
+  return page_down(GUEST_STACK_TOP - std::clamp(limit + GUEST_STACK_GUARD, LEAST, MOST));
+}
+
+// setup_arg_pages(): the stack begins with its strings and 128 KiB; it grows when it is used.
+uint64_t stack_size(const Task& t, uint64_t strings, uint64_t all) {
+  constexpr uint64_t EXTRA = 128 * 1024;
+  const uint64_t want = std::min(page_down(t.rlimit(RLIMIT_STACK)), page_up(strings) + EXTRA);
+  return std::max(want, page_up(all));
 }
 
 std::vector<std::pair<uint64_t, uint64_t>> auxv_of(const Mm& mm, const LoadedElf& exe, const Program& p,
@@ -130,6 +136,7 @@ struct Start {
 };
 Result<Start> load(Task& t, Mm& mm, HostThread& by, const Program& p, const ExecRequest& req,
                    const Cred& cred, bool secure) {
+  mm.mmap_top = mmap_top(t);
   const uint64_t bias = TRY(bias_of(mm, p.image));
   const LoadedElf exe = TRY(map_elf(mm, by, p.image, p.file, bias, vfs_file_name(t, *p.file)));
   Start start{exe.entry, 0};
@@ -154,11 +161,10 @@ Result<Start> load(Task& t, Mm& mm, HostThread& by, const Program& p, const Exec
   platform().entropy(in.random, sizeof in.random);
   in.auxv = auxv_of(mm, exe, p, interp_base, cred, secure);
   StackImage stack = build_stack(in);
-  const uint64_t size = stack_size(t, stack.bytes.size());
-  if (stack.bytes.size() > size) return Error{E2BIG};
+  const uint64_t size = stack_size(t, GUEST_STACK_TOP - stack.arg_start, stack.bytes.size());
   const int prot = PROT_READ | PROT_WRITE | (p.image.executable_stack ? PROT_EXEC : 0);
   TRY(mm.mmap(by, GUEST_STACK_TOP - size, size, prot,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_STACK, nullptr, 0, "[stack]"));
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_STACK | MAP_GROWSDOWN, nullptr, 0, "[stack]"));
   TRY(mm.space->poke(stack.sp, stack.bytes.data(), stack.bytes.size()));
   start.rsp = stack.sp;
 
@@ -269,7 +275,7 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   const Path* where = program.file->path.get();
   const bool nosuid = where != nullptr && where->mount && (where->mount->flags & MS_NOSUID) != 0;
   bool secure = false;
-  Ref<const Cred> cred = cred_for_exec(*t.cred, st.mode, st.uid, st.gid, !nosuid && !t.no_new_privs, &secure);
+  Ref<const Cred> cred = cred_for_exec(*t.cred, st.mode, st.uid, st.gid, !nosuid && !t.no_new_privs && !t.ptrace, &secure);
 
   Platform::NewSpace ns = TRY(platform().new_space(t));
   Ref<Mm> mm = new_mm(ns);

@@ -10,12 +10,14 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/futex/futex.h"
+#include "emulated_kernel/ipc/sem.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/pid_table.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/process_group.h"
 #include "emulated_kernel/trace/tracer.h"
@@ -86,6 +88,7 @@ void end_group(ThreadGroup& g) {
   g.exe_file.reset();  // the program may be written again (ETXTBSY)
   hangup_if_orphaned(g, *g.parent, &g);
   g.zombie = true;
+  ptrace_tracee_gone(*g.leader(), g.exit_status);
   g.pidfd_queue.wake_all(EPOLLIN | EPOLLRDNORM);
   if (auto on_exit = std::move(g.on_exit)) on_exit(g.exit_status);
   report_death(g);
@@ -153,6 +156,8 @@ void exit_task(Task& t, int status) {
   if (t.exiting) return;
   ThreadGroup& g = *t.group;
   const Ref<ThreadGroup> keep(&g);
+  ptrace_exit(t, g.exiting ? g.exit_status : status);
+  ptrace_tracer_exits(t);
   t.exiting = true;
   // What still has to be done (closing files, robust futexes) must not be cut short by what ended us.
   t.sig.killed = false;
@@ -168,6 +173,7 @@ void exit_task(Task& t, int status) {
   // A leader that an exec in another thread ends is reported as superseded, see become_leader.
   if (g.execing == nullptr || &t != g.leader()) trace_task_exit(t, status);
   if (t.mm) leave_mm(t);
+  sem_exit(t);
   leave_files(t);
   t.fs.reset();
   account_cpu_time(t);
@@ -183,7 +189,10 @@ void exit_task(Task& t, int status) {
   const Task* heir = first_live_thread(g);
   send_parent_death_signals(t, heir == nullptr ? 0 : heir->tid);
   check_stop_complete(g);
-  if (&t != g.leader()) unregister_task(t);
+  if (&t != g.leader()) {
+    ptrace_tracee_gone(t, g.exiting ? g.exit_status : status);
+    unregister_task(t);
+  }
   g.exec_wait.wake_all();
   const bool dead = std::all_of(g.threads.begin(), g.threads.end(), [](const Task* x) { return x->exited; });
   if (dead) end_group(g);
@@ -192,7 +201,8 @@ void exit_task(Task& t, int status) {
 void task_died(Task& t) {
   exit_group(t, SIGKILL);
   // Suspended kernel code of the task runs to its end first: it holds references into this thread.
-  if (t.fiber == nullptr && !t.call.active && in_task() && &current() == &t) exit_task(t, t.group->exit_status);
+  if (t.fiber == nullptr && !t.call.active && in_task() && &current() == &t)
+    exit_task(t, t.group->exit_status);
 }
 
 }  // namespace starry

@@ -34,6 +34,9 @@ struct TraceState;
 struct CpuLimitWatch;
 class PosixTimers;
 class Terminal;
+class SemUndoList;     // ipc/sem.h
+class SeccompFilter;   // task/seccomp.h
+struct PtraceState;    // task/ptrace.h
 
 // A session and its controlling terminal (setsid(2), credentials(7)).
 class Session : public RefCounted {
@@ -136,6 +139,11 @@ class Task final : public RefCounted, public Sleeper {
   uint64_t utime_ns = 0, stime_ns = 0, start_time_ns = 0;
   bool vfork_pending = false;      // the parent waits until this thread drops its mm
   bool exiting = false;            // on its way out: takes no more signals
+  std::shared_ptr<SemUndoList> sem_undo;         // SEM_UNDO; shared by CLONE_SYSVSEM
+  std::shared_ptr<const SeccompFilter> seccomp;  // the newest of its filters, null: none
+  bool seccomp_strict = false;                   // SECCOMP_SET_MODE_STRICT
+  std::shared_ptr<PtraceState> ptrace;           // while it is traced by another task
+  int ioprio = 0;                                // ioprio_set(2)
   bool exited = false;             // has no carrier, mm or files; a leader stays until it is reaped
   std::shared_ptr<TraceState> trace;
 

@@ -4,6 +4,7 @@
 
 #include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/exit.h"
+#include "emulated_kernel/task/ptrace.h"
 
 namespace starry {
 
@@ -63,6 +64,20 @@ bool take_change(Task& t, ThreadGroup& child, const WaitRequest& req, WaitOutcom
   return true;
 }
 
+bool look_at_tracees(Task& t, const WaitRequest& req, WaitOutcome* out, bool* found) {
+  const auto match = [&](pid_t tid, pid_t pgid) {
+    if (req.who == WaitRequest::Who::any) return true;
+    return req.id == (req.who == WaitRequest::Who::process ? tid : pgid);
+  };
+  PtraceReport r;
+  if (!ptrace_take_report(t, match, (req.options & WEXITED) != 0, (req.options & WNOWAIT) != 0, found, &r)) return false;
+  out->pid = r.tid;
+  out->uid = r.uid;
+  out->code = r.code;
+  out->status = r.status;
+  return true;
+}
+
 // One look at all children. `found` tells whether there is any to wait for.
 bool look(Task& t, const WaitRequest& req, WaitOutcome* out, bool* found) {
   *found = false;
@@ -70,10 +85,12 @@ bool look(Task& t, const WaitRequest& req, WaitOutcome* out, bool* found) {
     if (!eligible(t, *child, req)) continue;
     if (child->zombie && (req.options & WEXITED) == 0) continue;
     *found = true;
+    // A tracee's stops are its tracer's: below.
+    if (!child->zombie && child->leader() != nullptr && ptraced_by_process(*child->leader(), *t.group)) continue;
     const Ref<ThreadGroup> keep = child;
     if (take_change(t, *keep, req, out)) return true;
   }
-  return false;
+  return look_at_tracees(t, req, out, found);
 }
 
 }  // namespace
@@ -85,6 +102,7 @@ int WaitOutcome::wait_status() const {
     case CLD_DUMPED:
       return status | WCOREFLAG;
     case CLD_STOPPED:
+    case CLD_TRAPPED:
       return status << 8 | 0x7f;
     case CLD_CONTINUED:
       return 0xffff;

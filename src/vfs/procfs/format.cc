@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/procfs/generators.h"
 
@@ -68,6 +69,7 @@ std::string escape_name(std::string_view name) {
 
 char state_letter(const Task& t) {
   if (t.exited || t.group->zombie) return 'Z';
+  if (t.ptrace && t.ptrace->stopped) return 't';
   if (t.group->stopped) return 'T';
   return t.se.state == SchedEntity::State::blocked ? 'S' : 'R';
 }

@@ -5,6 +5,8 @@
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/ptrace.h"
+#include "emulated_kernel/task/seccomp.h"
 #include "emulated_kernel/task/task.h"
 #include "emulated_kernel/tty/terminal.h"
 #include "vfs/fs_context.h"
@@ -23,6 +25,8 @@ const char* state_name(char letter) {
       return "R (running)";
     case 'T':
       return "T (stopped)";
+    case 't':
+      return "t (tracing stop)";
     case 'Z':
       return "Z (zombie)";
     default:
@@ -98,8 +102,9 @@ std::string task_status(Task& t) {
   const Cred& c = *t.cred;
   std::string s = fmt::format("Name:\t{}\n", line_name(t));
   if (t.fs) s += fmt::format("Umask:\t{:04o}\n", t.fs->umask);
-  s += fmt::format("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n",
-                   state_name(state_letter(t)), t.tgid(), t.tid, parent_pid(t));
+  s += fmt::format("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n",
+                   state_name(state_letter(t)), t.tgid(), t.tid, parent_pid(t),
+                   t.ptrace ? t.ptrace->tracer->tgid() : 0);
   s += fmt::format("Uid:\t{}\t{}\t{}\t{}\n", c.uid, c.euid, c.suid, c.fsuid);
   s += fmt::format("Gid:\t{}\t{}\t{}\t{}\n", c.gid, c.egid, c.sgid, c.fsgid);
   s += fmt::format("FDSize:\t{}\n", t.files ? t.files->capacity() : 0);
@@ -120,7 +125,8 @@ std::string task_status(Task& t) {
   s += fmt::format(
       "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\n",
       c.cap_inheritable, c.cap_permitted, c.cap_effective, c.cap_bounding, c.cap_ambient);
-  s += fmt::format("NoNewPrivs:\t{}\nSeccomp:\t0\nSeccomp_filters:\t0\n", t.no_new_privs ? 1 : 0);
+  s += fmt::format("NoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t{}\n", t.no_new_privs ? 1 : 0,
+                   seccomp_mode(t), seccomp_filter_count(t));
   s += "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\talways enabled\n";
   const int cpus = scheduler().cpu_count();
   s += fmt::format("Cpus_allowed:\t{}\nCpus_allowed_list:\t{}\n", mask_text(t.se.affinity, cpus),

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/procfs/task_dir.h"
 
@@ -24,7 +25,11 @@ class MemFile final : public File {
   Result<size_t> write(IoVec& from, int64_t* at, int /*flags*/) override {
     return copy(from, at, [&](HostSpace& space, uint64_t addr, char* chunk, size_t n) -> Result<size_t> {
       const size_t got = TRY(from.copy_in(chunk, n));
-      return space.poke(addr, chunk, got);
+      Task* t = id_.find();
+      // A debugger may write to what its stopped tracee has mapped read-only.
+      if (t == nullptr || !t->ptrace || !t->ptrace->stopped) return space.poke(addr, chunk, got);
+      TRY(ptrace_poke(*t, addr, chunk, got));
+      return got;
     });
   }
   // Positions are addresses: all 64-bit values, so there is no error for "negative" ones.

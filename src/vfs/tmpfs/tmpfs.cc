@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "emulated_kernel/mm/mm.h"
 #include "vfs/dentry.h"
 #include "vfs/ops.h"
 #include "vfs/vfs.h"
@@ -21,6 +22,8 @@ namespace {
 constexpr uint64_t DEFAULT_LIMIT = 1ULL << 30;
 constexpr size_t XATTR_TOTAL_MAX = 64 * 1024;  // names and values of one inode
 constexpr uint64_t PAGE = 4096;
+constexpr int F_SEAL_EXEC_BIT = 0x20;        // Linux 6.3
+constexpr unsigned MFD_NOEXEC_SEAL_BIT = 8;  // Linux 6.3
 
 uint64_t page_up(uint64_t n) { return (n + PAGE - 1) & ~(PAGE - 1); }
 
@@ -68,7 +71,7 @@ void init_tmpfs() {
     register_filesystem({type, false, [type](const MountArgs& a) { return mount_tmpfs(type, a); }});
 }
 
-Result<Ref<File>> make_memfd(const std::string& name, unsigned flags, uint32_t uid, uint32_t gid) {
+static Ref<TmpfsInode> kernel_file(uint32_t uid, uint32_t gid) {
   static const auto sb = make_ref<TmpfsSuper>("tmpfs", ~0ULL);
   NewInode n;
   n.mode = S_IFREG | 0777;
@@ -76,9 +79,23 @@ Result<Ref<File>> make_memfd(const std::string& name, unsigned flags, uint32_t u
   n.gid = gid;
   auto inode = make_ref<TmpfsInode>(sb, n);
   inode->attr.nlink = 0;
-  if (flags & MFD_ALLOW_SEALING) inode->allow_sealing();
+  return inode;
+}
+
+Result<Ref<File>> make_memfd(const std::string& name, unsigned flags, uint32_t uid, uint32_t gid) {
+  auto inode = kernel_file(uid, gid);
+  if (flags & MFD_ALLOW_SEALING) inode->set_seals(0);
+  if (flags & MFD_NOEXEC_SEAL_BIT) {
+    inode->attr.mode &= ~0111U;
+    inode->set_seals(F_SEAL_EXEC_BIT);
+  }
   Path p = vfs_anon_path(inode, "/memfd:" + name + " (deleted)");
   return inode->open(p, O_RDWR | KERNEL_O_LARGEFILE);
+}
+
+Result<Ref<File>> make_shmem(const std::string& name, uint32_t uid, uint32_t gid) {
+  auto inode = kernel_file(uid, gid);
+  return inode->open(vfs_anon_path(inode, name), O_RDWR | KERNEL_O_LARGEFILE);
 }
 
 TmpfsSuper::TmpfsSuper(std::string fs_name, uint64_t limit_bytes)
@@ -141,6 +158,8 @@ Result<void> TmpfsInode::resize(uint64_t size) {
 }
 
 Result<void> TmpfsInode::setattr(const SetAttr& a) {
+  if ((a.valid & SetAttr::MODE) && (seals_ & F_SEAL_EXEC_BIT) && ((attr.mode ^ a.mode) & 0111))
+    return Error{EPERM};
   if (a.valid & SetAttr::SIZE) TRY(resize(a.size));
   apply_attr(a);
   return {};
@@ -153,9 +172,15 @@ Result<size_t> TmpfsInode::may_write(uint64_t offset, size_t len) {
     len = attr.size - offset;
   }
   // Only growth at the end is charged; filling holes is not worth the bookkeeping.
-  uint64_t end = page_up(offset + len), have = page_up(attr.size);
-  uint64_t growth = end > have ? end - std::max(have, offset & ~(PAGE - 1)) : 0;
-  if (super().used + growth > super().limit) return Error{ENOSPC};
+  const uint64_t first = std::max(page_up(attr.size), offset & ~(PAGE - 1));
+  uint64_t end = page_up(offset + len);
+  const uint64_t room = (super().limit - std::min(super().used, super().limit)) & ~(PAGE - 1);
+  if (end > first && end - first > room) {  // as much as fits
+    end = first + room;
+    if (offset >= end) return Error{ENOSPC};
+    len = end - offset;
+  }
+  const uint64_t growth = end > first ? end - first : 0;
   if (growth != 0) account(accounted_ + growth);
   return len;
 }
@@ -196,11 +221,13 @@ Result<int> TmpfsInode::seals() {
 }
 
 Result<void> TmpfsInode::add_seals(int add) {
-  constexpr int ALL = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |
-                      0x20 /* F_SEAL_EXEC, Linux 6.3 */;
+  constexpr int ALL =
+      F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC_BIT;
   if (add & ~ALL) return Error{EINVAL};
   if (seals_ & F_SEAL_SEAL) return Error{EPERM};
-  if ((add & F_SEAL_WRITE) && mapped_) return Error{EBUSY};
+  if ((add & F_SEAL_EXEC_BIT) && (attr.mode & 0111))
+    add |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+  if ((add & F_SEAL_WRITE) && !(seals_ & F_SEAL_WRITE) && mapped_for_writing(*this)) return Error{EBUSY};
   seals_ |= add;
   return {};
 }

@@ -12,8 +12,12 @@ namespace starry {
 
 void init_tmpfs();  // registers "tmpfs" and "ramfs"
 
-// memfd_create(2): an open file without a name. flags: MFD_ALLOW_SEALING.
+// memfd_create(2): an open file without a name. flags: MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL.
 Result<Ref<File>> make_memfd(const std::string& name, unsigned flags, uint32_t uid, uint32_t gid);
+
+// A file of the kernel's own tmpfs that no directory names, for shared memory. `name` is what /proc/PID/maps
+// shows.
+Result<Ref<File>> make_shmem(const std::string& name, uint32_t uid, uint32_t gid);
 
 class TmpfsSuper final : public SuperBlock {
  public:
@@ -53,11 +57,10 @@ class TmpfsInode final : public DataInode {
   void wrote(uint64_t end) override;
   void was_read() override;
   Result<void> fallocate(int mode, int64_t offset, int64_t len) override;
-  void mapped_writable() override { mapped_ = true; }
   Result<int> seals() override;
   Result<void> add_seals(int seals) override;
 
-  void allow_sealing() { seals_ = 0; }
+  void set_seals(int seals) { seals_ = seals; }
 
  protected:
   Result<Ref<HostData>> open_data(bool write) override;
@@ -73,7 +76,6 @@ class TmpfsInode final : public DataInode {
   Ref<HostData> data_;      // kept for the inode's life
   uint64_t accounted_ = 0;  // bytes counted in the superblock
   int seals_;               // F_SEAL_*
-  bool mapped_ = false;     // a writable shared mapping was made
 };
 
 }  // namespace starry

@@ -1,0 +1,47 @@
+// System V shared memory (shmget(2), shmop(2)): segments whose pages are a host memfd. Each shmat(2) makes
+// a File of its own; the mappings that hold it are the segment's attachments.
+#pragma once
+
+#include <sys/shm.h>
+
+#include <vector>
+
+#include "emulated_kernel/fd/file.h"
+#include "emulated_kernel/ipc/ipc_perm.h"
+
+namespace starry {
+
+class ShmAttachment;
+
+class ShmSegment final : public IpcObject {
+ public:
+  uint64_t size = 0;
+  int cpid = 0, lpid = 0;
+  int64_t atime = 0, dtime = 0, ctime = 0;  // seconds
+  Ref<File> data;
+  std::vector<ShmAttachment*> attachments;
+
+  uint64_t nattch() const;  // mappings of it in all address spaces
+};
+
+class ShmAttachment final : public File {
+ public:
+  ShmAttachment(Ref<ShmSegment> s, int flags);
+  ~ShmAttachment() override;
+  Result<MapBacking> map_backing(bool shared, int prot) override {
+    return segment->data->map_backing(shared, prot);
+  }
+  Result<Kstat> stat() override;
+  std::string describe() const override { return segment->data->describe(); }
+
+  const Ref<ShmSegment> segment;
+};
+
+IpcTable<ShmSegment>& shm_table();
+Result<int> shm_get(Task& t, int key, size_t size, int flags);
+Result<uint64_t> shm_attach(Task& t, int id, uint64_t addr, int flags);
+Result<void> shm_detach(Task& t, uint64_t addr);
+// IPC_RMID: gone at once, or with its last attachment.
+void shm_destroy(ShmSegment& s);
+
+}  // namespace starry
