@@ -8,9 +8,9 @@ namespace {
 
 using Keys = std::span<const uint64_t>;
 
-constexpr size_t MAX_EDITS = 1500;       // of Myers' exact search
+constexpr size_t MAX_EDITS = 1500;  // of Myers' exact search
 constexpr size_t MAX_DEPTH = 24;
-constexpr size_t LOOK_AHEAD = 200;       // of the approximate one
+constexpr size_t LOOK_AHEAD = 200;  // of the approximate one
 
 class Aligner {
  public:
@@ -22,7 +22,9 @@ class Aligner {
   }
 
  private:
-  void match(size_t i, size_t j) { matches_.emplace_back(static_cast<uint32_t>(i), static_cast<uint32_t>(j)); }
+  void match(size_t i, size_t j) {
+    matches_.emplace_back(static_cast<uint32_t>(i), static_cast<uint32_t>(j));
+  }
 
   // Aligns a[i, i_end) with b[j, j_end).
   void block(size_t i, size_t i_end, size_t j, size_t j_end, size_t depth) {
@@ -98,7 +100,8 @@ class Aligner {
   // The longest subset that ascends in both.
   static std::vector<Match> ascending(std::vector<Match>& m) {
     std::sort(m.begin(), m.end());
-    std::vector<uint32_t> ends, before(m.size());  // ends[k]: index of the smallest last element of length k+1
+    std::vector<uint32_t> ends,
+        before(m.size());  // ends[k]: index of the smallest last element of length k+1
     for (uint32_t k = 0; k < m.size(); k++) {
       const auto at = std::lower_bound(ends.begin(), ends.end(), m[k].second,
                                        [&](uint32_t e, uint32_t v) { return m[e].second < v; });
@@ -126,7 +129,9 @@ class Aligner {
       for (int64_t k = -d; k <= d; k += 2) {
         int64_t x = k == -d || (k != d && at(k - 1) < at(k + 1)) ? at(k + 1) : at(k - 1) + 1;
         int64_t y = x - k;
-        while (x < n && y < m && x >= 0 && y >= 0 && a_[i0 + static_cast<size_t>(x)] == b_[j0 + static_cast<size_t>(y)]) x++, y++;
+        while (x < n && y < m && x >= 0 && y >= 0 &&
+               a_[i0 + static_cast<size_t>(x)] == b_[j0 + static_cast<size_t>(y)])
+          x++, y++;
         at(k) = static_cast<int32_t>(x);
         if (x >= n && y >= m) {
           backtrack(trace, d, n, m, i0, j0);
@@ -138,7 +143,8 @@ class Aligner {
   }
 
   // trace[d] holds the values of k in [-d, d] before step d.
-  void backtrack(const std::vector<std::vector<int32_t>>& trace, int64_t d, int64_t x, int64_t y, size_t i0, size_t j0) {
+  void backtrack(const std::vector<std::vector<int32_t>>& trace, int64_t d, int64_t x, int64_t y, size_t i0,
+                 size_t j0) {
     std::vector<Match> found;
     for (; d >= 0; d--) {
       const auto value = [&](int64_t k) -> int64_t {
@@ -150,7 +156,8 @@ class Aligner {
       const int64_t fx = d == 0 ? 0 : value(from), fy = d == 0 ? 0 : fx - from;
       while (x > fx && y > fy) {
         x--, y--;
-        found.emplace_back(static_cast<uint32_t>(i0 + static_cast<size_t>(x)), static_cast<uint32_t>(j0 + static_cast<size_t>(y)));
+        found.emplace_back(static_cast<uint32_t>(i0 + static_cast<size_t>(x)),
+                           static_cast<uint32_t>(j0 + static_cast<size_t>(y)));
       }
       x = fx;
       y = fy;
@@ -188,6 +195,8 @@ class Aligner {
 
 }  // namespace
 
-std::vector<Match> align(std::span<const uint64_t> a, std::span<const uint64_t> b) { return Aligner(a, b).run(); }
+std::vector<Match> align(std::span<const uint64_t> a, std::span<const uint64_t> b) {
+  return Aligner(a, b).run();
+}
 
 }  // namespace starry::diff

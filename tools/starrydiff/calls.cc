@@ -18,22 +18,24 @@ struct Row {
   const char* classes;
   const char* ret;
   std::initializer_list<const char*> kinds;
+  std::initializer_list<const char*> names = {};
 };
 
 const std::vector<CallInfo>& table() {
   static const std::vector<CallInfo> t = [] {
-#define SYSCALL0(nr, name, st, cls, ret) {nr, #name, #cls, #ret, {}},
-#define SYSCALL1(nr, name, st, cls, ret, t0, a0, k0) {nr, #name, #cls, #ret, {#k0}},
-#define SYSCALL2(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1) {nr, #name, #cls, #ret, {#k0, #k1}},
+#define SYSCALL0(nr, name, st, cls, ret) {nr, #name, #cls, #ret, {}, {}},
+#define SYSCALL1(nr, name, st, cls, ret, t0, a0, k0) {nr, #name, #cls, #ret, {#k0}, {#a0}},
+#define SYSCALL2(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1) \
+  {nr, #name, #cls, #ret, {#k0, #k1}, {#a0, #a1}},
 #define SYSCALL3(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2) \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2}},
+  {nr, #name, #cls, #ret, {#k0, #k1, #k2}, {#a0, #a1, #a2}},
 #define SYSCALL4(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2, t3, a3, k3) \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3}},
+  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3}, {#a0, #a1, #a2, #a3}},
 #define SYSCALL5(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2, t3, a3, k3, t4, a4, k4) \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4}},
+  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4}, {#a0, #a1, #a2, #a3, #a4}},
 #define SYSCALL6(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2, t3, a3, k3, t4, a4, k4, t5, a5, \
                  k5)                                                                                         \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4, #k5}},
+  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4, #k5}, {#a0, #a1, #a2, #a3, #a4, #a5}},
     static const Row rows[] = {
 #include "emulated_kernel/abi/syscalls.def"
     };
@@ -50,6 +52,7 @@ const std::vector<CallInfo>& table() {
       for (const std::string_view kind : r.kinds) {
         ArgInfo& a = c.args[i++];
         a.kind = kind;
+        a.name = r.names.begin()[i - 1];
         a.fd = kind == "FD" || kind == "DIRFD";
         a.output = kind.starts_with("OUT") || kind.starts_with("BUF_OUT");
         a.pid = kind == "PID";
@@ -117,13 +120,13 @@ std::string_view inside(std::string_view kind) {
   return open == std::string_view::npos ? std::string_view() : kind.substr(open + 1, kind.size() - open - 2);
 }
 
-constexpr std::array WAITS{"futex",       "epoll_wait",      "epoll_pwait",    "epoll_pwait2", "poll",
-                           "ppoll",       "select",          "pselect6",       "nanosleep",    "clock_nanosleep",
-                           "pause",       "rt_sigtimedwait", "rt_sigsuspend",  "sched_yield",  "restart_syscall",
-                           "futex_waitv", "io_getevents",    "rt_sigreturn"};
-constexpr std::array ASKS{"getpid",       "gettid",       "getppid",      "clock_gettime", "gettimeofday",
-                          "time",         "times",        "getrusage",    "sched_getaffinity",
-                          "getcpu",       "clock_getres", "sched_getparam"};
+constexpr std::array WAITS{
+    "futex",         "epoll_wait",  "epoll_pwait",     "epoll_pwait2",    "poll",         "ppoll",
+    "select",        "pselect6",    "nanosleep",       "clock_nanosleep", "pause",        "rt_sigtimedwait",
+    "rt_sigsuspend", "sched_yield", "restart_syscall", "futex_waitv",     "io_getevents", "rt_sigreturn"};
+constexpr std::array ASKS{"getpid",       "gettid",        "getppid",   "clock_gettime",     "gettimeofday",
+                          "time",         "times",         "getrusage", "sched_getaffinity", "getcpu",
+                          "clock_getres", "sched_getparam"};
 constexpr std::array READS{"read", "readv", "recvfrom", "recvmsg", "recvmmsg"};
 constexpr std::array WRITES{"write", "writev", "sendto", "sendmsg", "sendmmsg"};
 
@@ -160,7 +163,8 @@ std::string decode_raw(const CallInfo& call, int arg, const uint64_t (&values)[6
   const auto v32 = static_cast<uint32_t>(v);
   if (kind == "FD" || kind == "INT") return fmt::format("{}", static_cast<int32_t>(v32));
   if (kind == "PID" || kind == "UINT" || kind == "UID") return fmt::format("{}", v32);
-  if (kind == "DIRFD") return static_cast<int32_t>(v32) == -100 ? "AT_FDCWD" : fmt::format("{}", static_cast<int32_t>(v32));
+  if (kind == "DIRFD")
+    return static_cast<int32_t>(v32) == -100 ? "AT_FDCWD" : fmt::format("{}", static_cast<int32_t>(v32));
   if (kind == "LONG") return fmt::format("{}", static_cast<int64_t>(v));
   if (kind == "ULONG") return fmt::format("{}", v);
   if (kind == "HEX") return v == 0 ? "0" : fmt::format("{:#x}", v);

@@ -8,7 +8,8 @@
 namespace starry::diff {
 
 struct ArgInfo {
-  std::string_view kind;    // as in the table: "FD", "BUF_OUT(2)", "FLAGS(open_flags)"
+  std::string_view name;  // as in the table: "flags"
+  std::string_view kind;  // as in the table: "FD", "BUF_OUT(2)", "FLAGS(open_flags)"
   bool fd = false, pointer = false, output = false, pid = false, hex = false;
 };
 
@@ -17,7 +18,7 @@ struct CallInfo {
   std::string_view name, ret;  // ret: "DEC", "FD", "PTR", ...
   int arg_count = -1;          // -1: not known
   ArgInfo args[6];
-  bool memory = false;         // mmap and relatives
+  bool memory = false;  // mmap and relatives
 };
 
 // nullptr if there is no such call.

@@ -38,9 +38,9 @@ std::vector<uint32_t> unwoken(const Log& log, const Strings& strings) {
     const Event& e = log.events[i];
     if (requeues.contains(process(e))) continue;
     const auto it = wakes.find({process(e), address(e)});
-    const bool woken = it != wakes.end() && std::any_of(it->second.begin(), it->second.end(), [&](const Wake& w) {
-                         return w.begin <= e.end_line && w.end >= e.line;
-                       });
+    const bool woken = it != wakes.end() &&
+                       std::any_of(it->second.begin(), it->second.end(),
+                                   [&](const Wake& w) { return w.begin <= e.end_line && w.end >= e.line; });
     if (!woken) out.push_back(i);
   }
   return out;

@@ -20,7 +20,11 @@ size_t digits(int64_t n) { return std::to_string(n).size(); }
 class Comparer {
  public:
   Comparer(const Log& a, const Log& b, const Strings& strings, const Normal& normal)
-      : a_(a), b_(b), strings_(strings), normal_(normal), matcher_(a, b, strings, normal),
+      : a_(a),
+        b_(b),
+        strings_(strings),
+        normal_(normal),
+        matcher_(a, b, strings, normal),
         calls_(a, b, strings, normal, matcher_) {}
 
   Comparison run() {
@@ -30,9 +34,11 @@ class Comparer {
     random_ = normal_.random && asks_for_random(a_) && asks_for_random(b_);
     threads_a_ = threads(a_);
     threads_b_ = threads(b_);
-    const bool many = pairing.pairs.size() + pairing.only_a.size() > 1 || pairing.pairs.size() + pairing.only_b.size() > 1;
+    const bool many =
+        pairing.pairs.size() + pairing.only_a.size() > 1 || pairing.pairs.size() + pairing.only_b.size() > 1;
     for (const TaskPair& p : pairing.pairs)
-      if (a_.tasks[p.a].tid > 0 && b_.tasks[p.b].tid > 0) matcher_.bind_pid(a_.tasks[p.a].tid, b_.tasks[p.b].tid);
+      if (a_.tasks[p.a].tid > 0 && b_.tasks[p.b].tid > 0)
+        matcher_.bind_pid(a_.tasks[p.a].tid, b_.tasks[p.b].tid);
     for (const TaskPair& p : pairing.pairs) pair(p, many);
     for (const uint32_t t : pairing.only_a) whole_task(Kind::missing, t);
     for (const uint32_t t : pairing.only_b) whole_task(Kind::extra, t);
@@ -92,7 +98,8 @@ class Comparer {
   // Bytes of a stream may come in other portions; if all came, that is chance.
   void streams() {
     if (!normal_.timing) return;
-    std::map<std::pair<bool, Id>, int64_t> totals;  // reads?, label of the descriptor: bytes of a - bytes of b
+    std::map<std::pair<bool, Id>, int64_t>
+        totals;  // reads?, label of the descriptor: bytes of a - bytes of b
     const auto count = [&](const Log& log, int sign) {
       for (const Event& e : log.events) {
         const Id label = stream(log, e);
@@ -117,7 +124,8 @@ class Comparer {
   }
 
   bool may_be_portion(const Divergence& d) const {
-    if (d.timing || d.pair == NONE || !out_.pairs[d.pair].parallel || d.count != 1 || d.kind == Kind::error) return false;
+    if (d.timing || d.pair == NONE || !out_.pairs[d.pair].parallel || d.count != 1 || d.kind == Kind::error)
+      return false;
     const Log& log = d.a != NONE ? a_ : b_;
     return stream(log, log.events[d.a != NONE ? d.a : d.b]) != 0;
   }
@@ -151,7 +159,8 @@ uint64_t class_of(const Comparison& c, const Strings& strings, const Divergence&
   const Event& e = log.events[d.a != NONE ? d.a : d.b];
   const bool presence = d.kind == Kind::missing || d.kind == Kind::extra || d.kind == Kind::order;
   const Id task = log.tasks[e.task].name;
-  return mix(mix(hash_text(strings[task]), hash_text(strings[e.name])), mix(presence ? 1 : 2, static_cast<uint64_t>(e.type)));
+  return mix(mix(hash_text(strings[task]), hash_text(strings[e.name])),
+             mix(presence ? 1 : 2, static_cast<uint64_t>(e.type)));
 }
 
 RuleFacts facts(const Comparison& c, const Strings& strings, const Divergence& d) {
@@ -180,13 +189,14 @@ const char* kind_text(Kind k) {
   return TEXT[static_cast<int>(k)];
 }
 
-Comparison compare(const Log& a, const Log& b, const Strings& strings, const Normal& normal, const Variation& variation,
-                   const Rules& rules) {
+Comparison compare(const Log& a, const Log& b, const Strings& strings, const Normal& normal,
+                   const Variation& variation, const Rules& rules) {
   Comparison c = Comparer(a, b, strings, normal).run();
   for (uint32_t i = 0; i < c.divergences.size(); i++) {
     Divergence& d = c.divergences[i];
     if (!d.timing && !variation.empty() &&
-        ((d.a != NONE && variation.events.contains(d.a)) || variation.classes.contains(class_of(c, strings, d)))) {
+        ((d.a != NONE && variation.events.contains(d.a)) ||
+         variation.classes.contains(class_of(c, strings, d)))) {
       d.ignored_by = "varies between native runs";
       c.natural++;
     } else if (!d.timing && !rules.empty()) {
@@ -198,16 +208,15 @@ Comparison compare(const Log& a, const Log& b, const Strings& strings, const Nor
     if (d.timing) c.timing++;
     PairResult* pair = d.pair != NONE ? &c.pairs[d.pair] : nullptr;
     if (pair != nullptr && d.row < pair->rows.size() && !d.counts())
-      for (uint32_t r = d.row; r < pair->rows.size() && pair->rows[r].divergence == i; r++) pair->rows[r].state = RowState::timing;
+      for (uint32_t r = d.row; r < pair->rows.size() && pair->rows[r].divergence == i; r++)
+        pair->rows[r].state = RowState::timing;
     if (!d.counts()) {
       if (pair != nullptr) pair->timing++;
       continue;
     }
     c.counted++;
     c.by_kind[static_cast<int>(d.kind)]++;
-    const auto earlier = [&](uint32_t than) {
-      return than == NONE || d.line < c.divergences[than].line;
-    };
+    const auto earlier = [&](uint32_t than) { return than == NONE || d.line < c.divergences[than].line; };
     if (earlier(c.first)) c.first = i;
     if (pair != nullptr) {
       pair->counted++;

@@ -22,15 +22,15 @@ constexpr uint32_t NONE = UINT32_MAX;
 
 struct Divergence {
   Kind kind = Kind::missing;
-  uint32_t pair = NONE;        // index in Comparison::pairs; NONE: a whole task
-  uint32_t a = NONE, b = NONE; // events
-  uint32_t count = 1;          // that many calls in a row are missing or extra
-  uint32_t row = 0;            // in PairResult::rows
-  uint32_t line = 0;           // position in the first log: by which "first" is decided
-  int arg = -1;                // the argument that differs, from 0; -1: the result
-  bool timing = false;         // chance: shown, not counted
-  const char* note = "";       // more about it
-  std::string ignored_by;      // a rule, or "varies between native runs"
+  uint32_t pair = NONE;         // index in Comparison::pairs; NONE: a whole task
+  uint32_t a = NONE, b = NONE;  // events
+  uint32_t count = 1;           // that many calls in a row are missing or extra
+  uint32_t row = 0;             // in PairResult::rows
+  uint32_t line = 0;            // position in the first log: by which "first" is decided
+  int arg = -1;                 // the argument that differs, from 0; -1: the result
+  bool timing = false;          // chance: shown, not counted
+  const char* note = "";        // more about it
+  std::string ignored_by;       // a rule, or "varies between native runs"
   bool counts() const { return !timing && ignored_by.empty(); }
 };
 
@@ -46,7 +46,7 @@ struct PairResult {
   TaskPair tasks;
   bool parallel = false;
   std::vector<Row> rows;
-  uint32_t first = NONE;       // its first divergence that counts
+  uint32_t first = NONE;  // its first divergence that counts
   uint32_t counted = 0, timing = 0;
 };
 
@@ -69,8 +69,8 @@ struct Variation {
   bool empty() const { return events.empty() && classes.empty(); }
 };
 
-Comparison compare(const Log& a, const Log& b, const Strings& strings, const Normal& normal, const Variation& variation,
-                   const Rules& rules);
+Comparison compare(const Log& a, const Log& b, const Strings& strings, const Normal& normal,
+                   const Variation& variation, const Rules& rules);
 
 // Adds what this comparison of two native logs shows.
 void add_variation(Variation& v, const Comparison& c, const Strings& strings);

@@ -7,8 +7,9 @@
 namespace starry::diff {
 namespace {
 
-constexpr std::array RETURNS_PID{"getpid", "gettid", "getppid", "getpgid", "getpgrp", "getsid",  "setsid", "fork",
-                                 "vfork",  "clone",  "clone3",  "wait4",   "set_tid_address"};
+constexpr std::array RETURNS_PID{"getpid", "gettid", "getppid",        "getpgid", "getpgrp",
+                                 "getsid", "setsid", "fork",           "vfork",   "clone",
+                                 "clone3", "wait4",  "set_tid_address"};
 
 constexpr int64_t MOMENT = 16;  // bytes
 
@@ -38,8 +39,9 @@ CallVerdict CallComparer::other_event(const Event& a, const Event& b, const Task
   c.alone = t.alone;
   CallVerdict v;
   v.kind = Kind::result;
-  v.same = a.arg_count == b.arg_count &&
-           (a.arg_count == 0 || matcher_.same_arg(a, a_.args[a.first_arg], ra, b, b_.args[b.first_arg], rb, c));
+  v.same =
+      a.arg_count == b.arg_count &&
+      (a.arg_count == 0 || matcher_.same_arg(a, a_.args[a.first_arg], ra, b, b_.args[b.first_arg], rb, c));
   // Which child ends first is chance.
   v.timing = t.parallel && normal_.timing && a.type == EventType::signal && strings_[a.name] == "SIGCHLD";
   return v;
@@ -51,8 +53,9 @@ bool CallComparer::random(std::string_view name, const Event& a) const {
   if (!name.starts_with("read") && name != "pread64" && name != "getsockname") return false;
   const std::string_view label = descriptor(a);
   // A signalfd's structure has process ids in binary form; an address that was bound automatically is chance.
-  return label == "\"/dev/urandom\"" || label == "\"/dev/random\"" || label.starts_with("\"/proc/sys/kernel/random/") ||
-         label.starts_with("signalfd") || (name == "getsockname" && label.starts_with("socket AF_UNIX"));
+  return label == "\"/dev/urandom\"" || label == "\"/dev/random\"" ||
+         label.starts_with("\"/proc/sys/kernel/random/") || label.starts_with("signalfd") ||
+         (name == "getsockname" && label.starts_with("socket AF_UNIX"));
 }
 
 // What the call's first descriptor is: a path in quotes, or the call that made it.
@@ -71,7 +74,8 @@ bool CallComparer::reserved(const Log& log, const Event& e) const {
 // The length of a message with a process id in it: as many digits longer as the id is.
 bool CallComparer::explained_length(int64_t a, int64_t b, const TaskContext& t) const {
   if (!normal_.pids || (!cut_data_ && !matcher_.saw_variable_text())) return false;
-  const int64_t digits = t.pid_digits != 0 ? t.pid_digits : matcher_.pid_digits(true) - matcher_.pid_digits(false);
+  const int64_t digits =
+      t.pid_digits != 0 ? t.pid_digits : matcher_.pid_digits(true) - matcher_.pid_digits(false);
   return digits != 0 && (b - a == digits || b - a == 2 * digits);
 }
 
@@ -91,7 +95,8 @@ bool CallComparer::same_number(std::string_view name, const Event& a, const Even
     return true;
   }
   // A new process has whatever number is free.
-  if (normal_.pids && (name.starts_with("clone") || name.ends_with("fork"))) return a.number > 0 && b.number > 0;
+  if (normal_.pids && (name.starts_with("clone") || name.ends_with("fork")))
+    return a.number > 0 && b.number > 0;
   if (among(RETURNS_PID, name)) return a.number > 0 && b.number > 0 && matcher_.pid(a.number, b.number, true);
   if (name == "kcmp") return false;
   return writes_stream(name) && explained_length(a.number, b.number, t);
@@ -102,13 +107,15 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
   const std::string_view name = strings_[a.name];
   const CallInfo* info = info_of(a.name);
   CallVerdict v;
-  const bool by_chance = t.parallel && normal_.timing && (a.flags & (EV_WAIT | EV_IDLE)) && (b.flags & (EV_WAIT | EV_IDLE));
+  const bool by_chance =
+      t.parallel && normal_.timing && (a.flags & (EV_WAIT | EV_IDLE)) && (b.flags & (EV_WAIT | EV_IDLE));
 
   // What was asked for.
   uint32_t ra = a.first_ref, rb = b.first_ref;
   const uint32_t args = std::min(a.arg_count, b.arg_count);
   int different_output = -1;
-  const bool both_ok = !a.has(EV_FAILED) && !b.has(EV_FAILED) && !a.has(EV_UNFINISHED) && !b.has(EV_UNFINISHED);
+  const bool both_ok =
+      !a.has(EV_FAILED) && !b.has(EV_FAILED) && !a.has(EV_UNFINISHED) && !b.has(EV_UNFINISHED);
   cut_data_ = false;
   for (uint32_t i = 0; i < args; i++) {
     const Arg &x = a_.args[a.first_arg + i], &y = b_.args[b.first_arg + i];
@@ -121,7 +128,8 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
     c.memory_call = info != nullptr && info->memory;
     c.absolute = name == "futex" || a.args.find("TIMER_ABSTIME") != std::string_view::npos;
     const bool data = what != nullptr && what->kind.starts_with("BUF_IN");
-    c.random = (c.output && random(name, a)) || (data && t.random && binary(strings_[x.text]) && binary(strings_[y.text]));
+    c.random = (c.output && random(name, a)) ||
+               (data && t.random && binary(strings_[x.text]) && binary(strings_[y.text]));
     c.numbers = c.output && normal_.times && descriptor(a).starts_with("\"/proc/");
     if (!matcher_.same_arg(a, x, ra, b, y, rb, c)) {
       const std::string_view sx = strings_[x.text], sy = strings_[y.text];
@@ -129,13 +137,15 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
       if (c.output && !both_ok) continue;
       if (a.has(EV_TORN) || b.has(EV_TORN)) continue;
       if (i > 0 && what != nullptr && what->kind == "ULONG" && info->args[i - 1].kind.starts_with("BUF_IN") &&
-          explained_length(std::strtoll(std::string(sx).c_str(), nullptr, 0), std::strtoll(std::string(sy).c_str(), nullptr, 0), t))
+          explained_length(std::strtoll(std::string(sx).c_str(), nullptr, 0),
+                           std::strtoll(std::string(sy).c_str(), nullptr, 0), t))
         continue;
       if (c.memory_call && normal_.addresses && reserved(a_, a) && reserved(b_, b)) continue;
       // Time left of a loop, and the value that a futex had.
       if (by_chance && (name == "futex" || name.find("poll") != std::string_view::npos)) continue;
-      if (name.find("poll") != std::string_view::npos && normal_.times && i == static_cast<uint32_t>(name == "poll" || name == "ppoll" ? 2 : 3) &&
-          !sx.starts_with('-') && !sy.starts_with('-') && sx != "0" && sy != "0")
+      if (name.find("poll") != std::string_view::npos && normal_.times &&
+          i == static_cast<uint32_t>(name == "poll" || name == "ppoll" ? 2 : 3) && !sx.starts_with('-') &&
+          !sy.starts_with('-') && sx != "0" && sy != "0")
         continue;
       if (c.output) {
         if (different_output < 0) different_output = static_cast<int>(i);
@@ -170,9 +180,12 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
   if (!same_number(name, a, b, t, info)) {
     v.same = false;
     const bool any_child = (name == "wait4" && a.args.starts_with("-1")) || a.args.starts_with("P_ALL");
-    if (t.parallel && normal_.timing && (name == "futex" || any_child || a.args.find("WNOHANG") != std::string_view::npos)) v.timing = true;
+    if (t.parallel && normal_.timing &&
+        (name == "futex" || any_child || a.args.find("WNOHANG") != std::string_view::npos))
+      v.timing = true;
     // Files of /proc tell of the moment; a little more or less is no difference.
-    if (normal_.times && descriptor(a).starts_with("\"/proc/") && std::abs(a.number - b.number) <= MOMENT) v.timing = true;
+    if (normal_.times && descriptor(a).starts_with("\"/proc/") && std::abs(a.number - b.number) <= MOMENT)
+      v.timing = true;
     return v;
   }
   if (different_output >= 0 || (a.arg_count != b.arg_count && !t.raw && !a.has(EV_TORN) && !b.has(EV_TORN))) {

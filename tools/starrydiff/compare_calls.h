@@ -16,11 +16,11 @@ struct CallVerdict {
 };
 
 struct TaskContext {
-  bool parallel = false;     // other threads or processes run beside it
-  bool alone = true;         // the process has one thread
-  int64_t pid_digits = 0;    // how much longer process ids are in the second log
-  bool raw = false;          // one of the logs has numbers only
-  bool random = false;       // the program has asked for random bytes, so its data may be random
+  bool parallel = false;   // other threads or processes run beside it
+  bool alone = true;       // the process has one thread
+  int64_t pid_digits = 0;  // how much longer process ids are in the second log
+  bool raw = false;        // one of the logs has numbers only
+  bool random = false;     // the program has asked for random bytes, so its data may be random
 };
 
 class CallComparer {
@@ -31,7 +31,8 @@ class CallComparer {
 
  private:
   CallVerdict other_event(const Event& a, const Event& b, const TaskContext& t);
-  bool same_number(std::string_view name, const Event& a, const Event& b, const TaskContext& t, const CallInfo* info);
+  bool same_number(std::string_view name, const Event& a, const Event& b, const TaskContext& t,
+                   const CallInfo* info);
   bool explained_length(int64_t a, int64_t b, const TaskContext& t) const;
   const CallInfo* info_of(Id name);
   std::string_view descriptor(const Event& a) const;

@@ -50,7 +50,8 @@ bool PairWalk::by_chance(const Log& log, const Event& e) const {
   const std::string_view name = strings_[e.name];
   if (name == "brk") return true;
   if (name != "mmap" && name != "munmap" && name != "mprotect" && name != "madvise") return false;
-  return e.ref_count > 0 && log.objects[log.refs[e.first_ref + (e.ret_is_ref ? e.ref_count - 1u : 0u)].object].arena;
+  return e.ref_count > 0 &&
+         log.objects[log.refs[e.first_ref + (e.ret_is_ref ? e.ref_count - 1u : 0u)].object].arena;
 }
 
 void PairWalk::idle_before(size_t i, size_t j) {
@@ -153,10 +154,12 @@ void PairWalk::run(const TaskPair& p, PairResult& result) {
   Id rt_sigreturn = 0;
   for (const Log* log : {&a_, &b_})
     for (const uint32_t i : log->tasks[log == &a_ ? p.a : p.b].events)
-      if (log->events[i].type == EventType::call && strings_[log->events[i].name] == "rt_sigreturn") rt_sigreturn = log->events[i].name;
+      if (log->events[i].type == EventType::call && strings_[log->events[i].name] == "rt_sigreturn")
+        rt_sigreturn = log->events[i].name;
   sa_ = fold(a_, ta.events, p.a_from, context_.parallel, normal_, rt_sigreturn);
   sb_ = fold(b_, tb.events, p.b_from, context_.parallel, normal_, rt_sigreturn);
-  cut_short_ = context_.parallel && normal_.timing && ended_by_others(a_, ta, strings_) && ended_by_others(b_, tb, strings_);
+  cut_short_ = context_.parallel && normal_.timing && ended_by_others(a_, ta, strings_) &&
+               ended_by_others(b_, tb, strings_);
   const auto ka = keys(sa_, 0, sa_.items.size()), kb = keys(sb_, 0, sb_.items.size());
   size_t i = 0, j = 0;
   for (const auto& [x, y] : align(ka, kb)) {
@@ -182,7 +185,9 @@ void PairWalk::signals() {
   for (const Item& x : xs) ka.push_back(x.key);
   for (const Item& y : ys) kb.push_back(y.key);
   // Children's ends melt into one signal; where one was sent none should be missing altogether.
-  const auto is_child = [&](const Log& log, uint32_t event) { return strings_[log.events[event].name] == "SIGCHLD"; };
+  const auto is_child = [&](const Log& log, uint32_t event) {
+    return strings_[log.events[event].name] == "SIGCHLD";
+  };
   const auto any_child = [&](const Log& log, const std::vector<Item>& items) {
     return std::any_of(items.begin(), items.end(), [&](const Item& i) { return is_child(log, i.event); });
   };
@@ -242,7 +247,9 @@ void PairWalk::signals() {
 
 // The last line of the first log before a row.
 uint32_t PairWalk::line_before(uint32_t row) const {
-  for (size_t r = std::min<size_t>(row == NONE ? result_->rows.size() : row + size_t{1}, result_->rows.size()); r-- > 0;)
+  for (size_t r =
+           std::min<size_t>(row == NONE ? result_->rows.size() : row + size_t{1}, result_->rows.size());
+       r-- > 0;)
     if (result_->rows[r].a != NONE) return a_.events[result_->rows[r].a].line;
   return 0;
 }
@@ -311,7 +318,8 @@ void PairWalk::group_rest() {
     const Event& e = log.events[s.event];
     const bool chance = by_chance(log, e) || (cut_short_ && s.row > last_match_);
     const bool hangs = e.has(EV_UNFINISHED);
-    if (open != NONE && last->first == s.first && last->row + 1 == s.row && out_.divergences[open].timing == chance && !hangs) {
+    if (open != NONE && last->first == s.first && last->row + 1 == s.row &&
+        out_.divergences[open].timing == chance && !hangs) {
       out_.divergences[open].count++;
     } else {
       Divergence d;

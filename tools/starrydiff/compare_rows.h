@@ -13,13 +13,20 @@ class PairWalk {
  public:
   PairWalk(const Log& a, const Log& b, const Strings& strings, const Normal& normal, CallComparer& calls,
            const TaskContext& context, Comparison& out, uint32_t pair)
-      : a_(a), b_(b), strings_(strings), normal_(normal), calls_(calls), context_(context), out_(out), pair_(pair) {}
+      : a_(a),
+        b_(b),
+        strings_(strings),
+        normal_(normal),
+        calls_(calls),
+        context_(context),
+        out_(out),
+        pair_(pair) {}
   void run(const TaskPair& p, PairResult& result);
 
  private:
   struct Single {  // a call without a partner
     uint32_t row;
-    bool first;    // of log a
+    bool first;  // of log a
     uint32_t event;
     uint64_t key;
     bool done = false;

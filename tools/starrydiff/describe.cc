@@ -26,7 +26,8 @@ std::string shorter(std::string s, size_t width) { return fit(s, width, false); 
 std::string call_text(const Event& e, const Strings& strings) { return shorter(event_text(e, strings), 160); }
 
 std::string lines(const Comparison& c, const Divergence& d) {
-  if (d.a != NONE && d.b != NONE) return fmt::format("lines {} | {}", c.a->events[d.a].line, c.b->events[d.b].line);
+  if (d.a != NONE && d.b != NONE)
+    return fmt::format("lines {} | {}", c.a->events[d.a].line, c.b->events[d.b].line);
   if (d.a != NONE) return fmt::format("line {} of the first log", c.a->events[d.a].line);
   return fmt::format("line {} of the second log", c.b->events[d.b].line);
 }
@@ -85,12 +86,14 @@ std::string divergence_text(const Comparison& c, const Strings& strings, const D
   const bool call = e.type == EventType::call;
   std::string kind = kind_text(d.kind);
   if (!call && (d.kind == Kind::missing || d.kind == Kind::extra))
-    kind = fmt::format("{} {}", d.kind == Kind::missing ? "missing" : "extra", e.type == EventType::signal ? "signal" : "event");
+    kind = fmt::format("{} {}", d.kind == Kind::missing ? "missing" : "extra",
+                       e.type == EventType::signal ? "signal" : "event");
   std::string s;
   if (d.pair == NONE) {
     const Log& log = a != nullptr ? *c.a : *c.b;
-    s = fmt::format("{} {}: {} ({} events, first {})", d.kind == Kind::missing ? "missing:" : "extra:", d.note,
-                    strings[log.tasks[e.task].name], d.count, call_text(e, strings));
+    s = fmt::format("{} {}: {} ({} events, first {})",
+                    d.kind == Kind::missing ? "missing:" : "extra:", d.note, strings[log.tasks[e.task].name],
+                    d.count, call_text(e, strings));
     return s + fmt::format(" ({})", lines(c, d));
   }
   switch (d.kind) {
@@ -108,7 +111,8 @@ std::string divergence_text(const Comparison& c, const Strings& strings, const D
                         shorter(argument(*b, d.arg), 100), shorter(argument(*a, d.arg), 100));
       else
         s = fmt::format("{}: {}: {} instead of {}", kind,
-                        shorter(fmt::format("{}({})", strings[e.name], e.args), 120), result(*b, strings), result(*a, strings));
+                        shorter(fmt::format("{}({})", strings[e.name], e.args), 120), result(*b, strings),
+                        result(*a, strings));
       break;
     case Kind::argument:
       s = fmt::format("{}: {}: argument {} is {} instead of {}", kind, strings[e.name], d.arg + 1,
@@ -130,24 +134,30 @@ std::string verdict(const Comparison& c, const Strings& strings) {
   }
   const Divergence& d = c.divergences[c.first];
   std::string where = d.pair != NONE ? task_text(c, strings, d.pair) + ": " : "";
-  std::string s = fmt::format("different: {}; first: {}{}", count(c.counted, "difference"), where, divergence_text(c, strings, d));
+  std::string s = fmt::format("different: {}; first: {}{}", count(c.counted, "difference"), where,
+                              divergence_text(c, strings, d));
   // Other calls may have other reasons; the same call with another result is the kernel's doing.
   if (d.kind == Kind::result || d.kind == Kind::error) return s;
   const Divergence* result = nullptr;
   for (const Divergence& x : c.divergences)
-    if (x.counts() && (x.kind == Kind::result || x.kind == Kind::error) && (result == nullptr || x.line < result->line)) result = &x;
+    if (x.counts() && (x.kind == Kind::result || x.kind == Kind::error) &&
+        (result == nullptr || x.line < result->line))
+      result = &x;
   if (result != nullptr) s += "; first result that differs: " + divergence_text(c, strings, *result);
   return s;
 }
 
 std::string ending(const Comparison& c, const Strings& strings) {
   if (!c.b->ending.empty()) {
-    std::string s = fmt::format("the run ended at line {}: {}", c.b->ending_line, fit(c.b->ending, 300, false));
+    std::string s =
+        fmt::format("the run ended at line {}: {}", c.b->ending_line, fit(c.b->ending, 300, false));
     if (!c.b->events.empty()) {
       // The last that returned: events are in the order in which they began.
-      const auto last = std::max_element(c.b->events.begin(), c.b->events.end(),
-                                         [](const Event& x, const Event& y) { return x.end_line < y.end_line; });
-      s += fmt::format("; last call: {} (thread {}, line {})", call_text(*last, strings), c.b->tasks[last->task].tid, last->end_line);
+      const auto last =
+          std::max_element(c.b->events.begin(), c.b->events.end(),
+                           [](const Event& x, const Event& y) { return x.end_line < y.end_line; });
+      s += fmt::format("; last call: {} (thread {}, line {})", call_text(*last, strings),
+                       c.b->tasks[last->task].tid, last->end_line);
     }
     return s;
   }
@@ -161,8 +171,8 @@ std::string ending(const Comparison& c, const Strings& strings) {
   };
   if (!ended(*c.a, p.a) || ended(*c.b, p.b)) return {};
   const Event& last = c.b->events[c.b->tasks[p.b].events.back()];
-  return fmt::format("{} does not end in the second log; its last call: {} (line {})", task_text(c, strings, 0),
-                     call_text(last, strings), last.end_line);
+  return fmt::format("{} does not end in the second log; its last call: {} (line {})",
+                     task_text(c, strings, 0), call_text(last, strings), last.end_line);
 }
 
 std::string not_counted(const Comparison& c) {

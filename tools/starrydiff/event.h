@@ -22,29 +22,29 @@ struct Ref {
 };
 
 enum EventFlag : uint16_t {
-  EV_UNFINISHED = 1,   // never returned in this log
-  EV_TORN = 2,         // program output was written into the middle of the line: the last argument is uncertain
-  EV_NO_ENTRY = 4,     // only the second half of the call is there
-  EV_RAW = 8,          // arguments are numbers; "?" stands for what they point to
-  EV_FAILED = 16,      // returned -1 with an errno, or a restart code
-  EV_WAIT = 32,        // a call that waits for something, with an ordinary result
-  EV_IDLE = 64,        // a call that changes nothing: fold.h
+  EV_UNFINISHED = 1,  // never returned in this log
+  EV_TORN = 2,      // program output was written into the middle of the line: the last argument is uncertain
+  EV_NO_ENTRY = 4,  // only the second half of the call is there
+  EV_RAW = 8,       // arguments are numbers; "?" stands for what they point to
+  EV_FAILED = 16,   // returned -1 with an errno, or a restart code
+  EV_WAIT = 32,     // a call that waits for something, with an ordinary result
+  EV_IDLE = 64,     // a call that changes nothing: fold.h
 };
 
 struct Event {
-  std::string_view args;     // what is between the parentheses; of a signal, exit, ...: the text
-  std::string_view ret;      // what follows "= "
-  int64_t start = -1;        // ns; -1: the log has no times
-  int64_t duration = -1;     // ns
-  uint32_t line = 0;         // where it begins, from 1
-  uint32_t end_line = 0;     // where it ends (the line that says "resumed")
-  uint32_t task = 0;         // index in Log::tasks
-  Id name = 0;               // of the call; of a signal its name
-  Id error = 0;              // "ENOENT", or 0
-  int64_t number = 0;        // the result as a number, if it is one
-  uint64_t key = 0;          // hash of the call with its stable arguments: what alignment compares
-  uint32_t first_arg = 0;    // in Log::args
-  uint32_t first_ref = 0;    // in Log::refs; the result's own reference, if any, is the last
+  std::string_view args;        // what is between the parentheses; of a signal, exit, ...: the text
+  std::string_view ret;         // what follows "= "
+  int64_t start = -1;           // ns; -1: the log has no times
+  int64_t duration = -1;        // ns
+  uint32_t line = 0;            // where it begins, from 1
+  uint32_t end_line = 0;        // where it ends (the line that says "resumed")
+  uint32_t task = 0;            // index in Log::tasks
+  Id name = 0;                  // of the call; of a signal its name
+  Id error = 0;                 // "ENOENT", or 0
+  int64_t number = 0;           // the result as a number, if it is one
+  uint64_t key = 0;             // hash of the call with its stable arguments: what alignment compares
+  uint32_t first_arg = 0;       // in Log::args
+  uint32_t first_ref = 0;       // in Log::refs; the result's own reference, if any, is the last
   uint32_t extra = UINT32_MAX;  // index in Log::extras: what only starryrun's JSON knows
   uint16_t flags = 0;
   int16_t cpu = -1;
@@ -76,12 +76,12 @@ constexpr uint32_t NO_TASK = UINT32_MAX;
 
 struct Task {
   int tid = 0;
-  int tgid = 0;                 // number of the process; tid of its first thread
-  uint32_t parent = NO_TASK;    // the task that created it
-  uint32_t leader = 0;          // the task that began its process (itself, if a process)
+  int tgid = 0;               // number of the process; tid of its first thread
+  uint32_t parent = NO_TASK;  // the task that created it
+  uint32_t leader = 0;        // the task that began its process (itself, if a process)
   bool thread = false;
-  Id name = 0;                  // the last name that the log knows: PR_SET_NAME, or what was executed
-  std::vector<uint32_t> events; // indices into Log::events
+  Id name = 0;                     // the last name that the log knows: PR_SET_NAME, or what was executed
+  std::vector<uint32_t> events;    // indices into Log::events
   std::vector<uint32_t> children;  // in order of birth
 };
 
@@ -99,21 +99,21 @@ struct Object {
 
 struct Log {
   std::string path;
-  std::string format;           // "strace", "starryrun JSON", "kernel log"
-  std::vector<Event> events;    // in the order in which they began
+  std::string format;         // "strace", "starryrun JSON", "kernel log"
+  std::vector<Event> events;  // in the order in which they began
   std::vector<Task> tasks;
   std::vector<Arg> args;
   std::vector<Ref> refs;
-  std::vector<Object> objects;   // Ref::object is an index; 0 is nothing
+  std::vector<Object> objects;  // Ref::object is an index; 0 is nothing
   std::vector<Extra> extras;
-  std::vector<BadLine> bad;     // lines that are in no known form: at most MAX_BAD of them
+  std::vector<BadLine> bad;  // lines that are in no known form: at most MAX_BAD of them
   uint64_t bad_count = 0;
   uint64_t lines = 0, output_lines = 0, joined = 0;
-  std::string ending;           // how the log ends if not with an exit: "Page fault ..., panicked ..."
+  std::string ending;  // how the log ends if not with an exit: "Page fault ..., panicked ..."
   uint32_t ending_line = 0;
   int cpus = 0;
-  bool raw = false;             // a kernel log: arguments are numbers
-  Arena arena;                  // text that is not in the file as it stands
+  bool raw = false;  // a kernel log: arguments are numbers
+  Arena arena;       // text that is not in the file as it stands
   std::vector<std::shared_ptr<const std::string>> files;
   std::vector<std::shared_ptr<const Log>> parts;  // of a set FILE.PID: their text is used here
 

@@ -35,8 +35,8 @@ std::vector<bool> asynchronous(const Log& log, const std::vector<uint32_t>& even
 
 }  // namespace
 
-Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, bool parallel, const Normal& normal,
-              Id rt_sigreturn) {
+Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, bool parallel,
+              const Normal& normal, Id rt_sigreturn) {
   Sequence s;
   const bool chance = parallel && normal.timing;
   const std::vector<bool> async = chance ? asynchronous(log, events, rt_sigreturn) : std::vector<bool>();
@@ -48,7 +48,8 @@ Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from
       for (; i < events.size() && aside(i); i++)
         if (async[i] && !log.events[events[i]].has(EV_IDLE))
           s.asynchronous.push_back({log.events[events[i]].key, events[i]});
-      s.idle.push_back({static_cast<uint32_t>(s.items.size()), events[begin], static_cast<uint32_t>(i - begin)});
+      s.idle.push_back(
+          {static_cast<uint32_t>(s.items.size()), events[begin], static_cast<uint32_t>(i - begin)});
       continue;
     }
     size_t turns = 0, period = 0;
@@ -61,7 +62,9 @@ Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from
         wait = wait || last.has(EV_WAIT);
         if (!wait) continue;
         turns = 1;
-        while (i + (turns + 1) * period <= events.size() && same_turn(log, events, i, i + turns * period, period)) turns++;
+        while (i + (turns + 1) * period <= events.size() &&
+               same_turn(log, events, i, i + turns * period, period))
+          turns++;
         if (turns >= MIN_TURNS) break;
         turns = 0;
       }

@@ -1,4 +1,5 @@
-// A task's events as a sequence to align: polling is folded, so that how often a loop turned is no difference.
+// A task's events as a sequence to align: polling is folded, so that how often a loop turned is no
+// difference.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,7 @@ struct Sequence {
 
 // parallel: the task's process has other threads, or there are other processes.
 // rt_sigreturn: the number of that name.
-Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, bool parallel, const Normal& normal,
-              Id rt_sigreturn);
+Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, bool parallel,
+              const Normal& normal, Id rt_sigreturn);
 
 }  // namespace starry::diff

@@ -83,7 +83,8 @@ class JsonReader {
   void from_fields(const Json& j, Event& e) {
     std::string args;
     if (const auto a = j.find("args"); a != j.end() && a->is_array())
-      for (const Json& one : *a) args += (args.empty() ? "" : ", ") + (one.is_string() ? one.get<std::string>() : one.dump());
+      for (const Json& one : *a)
+        args += (args.empty() ? "" : ", ") + (one.is_string() ? one.get<std::string>() : one.dump());
     e.args = log_.arena.keep(args);
     const std::string error = string(j, "errno");
     if (const auto ret = j.find("ret"); ret != j.end() && ret->is_number_integer())

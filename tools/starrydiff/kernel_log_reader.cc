@@ -1,6 +1,7 @@
 // The debug log of the target kernel (StarryOS on ArceOS):
-//   [  0.137113 0:6 axstarry::syscall:40] [syscall] id = ARCH_PRCTL, args = [4098, 70353528, 0, 0, 0, 0], entry
-//   [  0.138197 0:6 axstarry::syscall:53] [syscall] id = 158, args = [4098, 70353528, 0, 0, 0, 0], return 0
+//   [  0.137113 0:6 axstarry::syscall:40] [syscall] id = ARCH_PRCTL, args = [4098, 70353528, 0, 0, 0, 0],
+//   entry [  0.138197 0:6 axstarry::syscall:53] [syscall] id = 158, args = [4098, 70353528, 0, 0, 0, 0],
+//   return 0
 // The bracket holds seconds since boot, CPU and thread. Between the lines is what the programs print, and
 // what the kernel says about itself.
 #include <fmt/format.h>
@@ -55,7 +56,8 @@ struct CallLine {
 bool take_u64(std::string_view& s, uint64_t& v) {
   v = 0;
   size_t i = 0;
-  for (; i < s.size() && s[i] >= '0' && s[i] <= '9' && i < 20; i++) v = v * 10 + static_cast<uint64_t>(s[i] - '0');
+  for (; i < s.size() && s[i] >= '0' && s[i] <= '9' && i < 20; i++)
+    v = v * 10 + static_cast<uint64_t>(s[i] - '0');
   s.remove_prefix(i);
   return i > 0;
 }
@@ -84,7 +86,7 @@ std::string linux_name(std::string_view id) {
   std::string s;
   for (const char c : id) s += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   static const std::unordered_map<std::string_view, std::string_view> other{
-      {"sigprocmask", "rt_sigprocmask"}, {"sigaction", "rt_sigaction"}, {"sigreturn", "rt_sigreturn"},
+      {"sigprocmask", "rt_sigprocmask"}, {"sigaction", "rt_sigaction"},       {"sigreturn", "rt_sigreturn"},
       {"sigsuspend", "rt_sigsuspend"},   {"sigtimedwait", "rt_sigtimedwait"}, {"fstatat", "newfstatat"},
       {"prlimit", "prlimit64"},          {"getdents", "getdents64"}};
   const auto it = other.find(s);
@@ -106,7 +108,8 @@ class KernelLogReader {
  private:
   void take(std::string_view line) {
     // Output without a line end stands before the kernel's bracket.
-    if (const size_t at = line.find("[ "); at != std::string_view::npos && at > 0 && line.find("[syscall]") != std::string_view::npos)
+    if (const size_t at = line.find("[ ");
+        at != std::string_view::npos && at > 0 && line.find("[syscall]") != std::string_view::npos)
       line.remove_prefix(at);
     KernelLine k;
     if (!take_kernel_line(line, k)) {

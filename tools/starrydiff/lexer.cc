@@ -79,7 +79,8 @@ void take_pid(std::string_view& line, Prefix& p) {
 void take_bracket(std::string_view& line) {
   if (line.empty() || line[0] != '[') return;
   const size_t close = line.find(']');
-  if (close == std::string_view::npos || close > 18 || close + 1 >= line.size() || line[close + 1] != ' ') return;
+  if (close == std::string_view::npos || close > 18 || close + 1 >= line.size() || line[close + 1] != ' ')
+    return;
   for (const char c : line.substr(1, close - 1))
     if (c != ' ' && c != '?' && !digit(c) && !(c >= 'a' && c <= 'f')) return;
   line.remove_prefix(close + 1);
@@ -304,7 +305,8 @@ size_t argument_end(std::string_view args, size_t from) {
         break;
       case '<':
         // "3</tmp/a,b>" of -y: only directly behind a descriptor; "->" of a connection does not end it.
-        if (i > from && (digit(args[i - 1]) || args[i - 1] == 'D') && i + 1 < args.size() && args[i + 1] != '<') {
+        if (i > from && (digit(args[i - 1]) || args[i - 1] == 'D') && i + 1 < args.size() &&
+            args[i + 1] != '<') {
           int angle = 1;
           size_t j = i + 1;
           for (; j < args.size() && angle > 0; j++) {

@@ -8,27 +8,27 @@ namespace starry::diff {
 
 // What stands before the call: "[pid 12] ", "12 ", a time, "[  59] " (-n), "[00007f...] " (-i).
 struct Prefix {
-  int pid = 0;                // 0: none
-  int64_t time = -1;          // ns; -1: none
-  bool relative = false;      // -r: since the line before
-  bool absolute_date = false; // -ttt: since 1970; otherwise since midnight
+  int pid = 0;                 // 0: none
+  int64_t time = -1;           // ns; -1: none
+  bool relative = false;       // -r: since the line before
+  bool absolute_date = false;  // -ttt: since 1970; otherwise since midnight
 };
 // Cuts the prefix off `line`.
 Prefix take_prefix(std::string_view& line);
 
 enum class Form : uint8_t {
-  none,       // nothing that strace writes
-  call,       // name(args) = ret
-  entry,      // name(args <unfinished ...>
-  resumed,    // <... name resumed>args) = ret
-  torn,       // name(args and then something else: program output, or the end of the file
-  signal,     // --- SIGx {...} ---
-  stop,       // --- stopped by SIGx ---
-  exit,       // +++ exited with n +++
-  killed,     // +++ killed by SIGx +++
-  superseded, // +++ superseded by execve in pid n +++
-  stack,      // -k: a frame of the call stack
-  notice,     // strace: Process 12 attached
+  none,        // nothing that strace writes
+  call,        // name(args) = ret
+  entry,       // name(args <unfinished ...>
+  resumed,     // <... name resumed>args) = ret
+  torn,        // name(args and then something else: program output, or the end of the file
+  signal,      // --- SIGx {...} ---
+  stop,        // --- stopped by SIGx ---
+  exit,        // +++ exited with n +++
+  killed,      // +++ killed by SIGx +++
+  superseded,  // +++ superseded by execve in pid n +++
+  stack,       // -k: a frame of the call stack
+  notice,      // strace: Process 12 attached
 };
 
 struct Statement {

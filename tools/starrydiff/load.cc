@@ -124,8 +124,10 @@ void set_result(Event& e, std::string_view ret, Strings& strings) {
   const Result r = parse_result(ret);
   e.number = r.has_number ? r.number : 0;
   e.error = r.error.empty() ? 0 : strings.intern(r.error);
-  if (!r.error.empty()) e.flags |= EV_FAILED;
-  else e.flags &= static_cast<uint16_t>(~EV_FAILED);
+  if (!r.error.empty())
+    e.flags |= EV_FAILED;
+  else
+    e.flags &= static_cast<uint16_t>(~EV_FAILED);
 }
 
 Log read_text(std::string_view text, Strings& strings, const std::string& path) {

@@ -1,8 +1,8 @@
 // starrydiff: where two traces of the same job differ.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdlib>
 
@@ -33,21 +33,40 @@ size_t terminal_width() {
 }
 
 void declare(CLI::App& app, Options& o) {
-  app.add_option("FIRST", o.first, "the log to go by, of real Linux as a rule: strace's, also FILE of FILE.PID (-ff)")->required();
-  app.add_option("OTHER", o.others, "logs to compare with it: strace's, starryrun's, its JSON, or the target kernel's debug log")->required();
-  app.add_option("--also", o.also, "another native log of the same job: what differs between native logs is no difference")->type_name("LOG");
-  app.add_option("--ignore", o.ignore, "leave out: NAME, or call=, thread=, errno=, kind=, signal=, text= joined by commas")->type_name("RULE");
-  app.add_option("--keep", o.keep, "compare as it stands: pids, addresses, fds, times, random, ports, inodes, folding, timing")->type_name("WHAT")->delimiter(',');
-  app.add_option("--thread", o.text.thread, "only this one: its number in the list, or its id in the first log")->type_name("N");
-  app.add_option("--context", o.text.context, "lines around the first difference of a thread (default: 3)")->type_name("N");
-  app.add_option("--most", o.text.most, "list at most so many other differences per thread (default: 20)")->type_name("N");
+  app.add_option("FIRST", o.first,
+                 "the log to go by, of real Linux as a rule: strace's, also FILE of FILE.PID (-ff)")
+      ->required();
+  app.add_option("OTHER", o.others,
+                 "logs to compare with it: strace's, starryrun's, its JSON, or the target kernel's debug log")
+      ->required();
+  app.add_option("--also", o.also,
+                 "another native log of the same job: what differs between native logs is no difference")
+      ->type_name("LOG");
+  app.add_option("--ignore", o.ignore,
+                 "leave out: NAME, or call=, thread=, errno=, kind=, signal=, text= joined by commas")
+      ->type_name("RULE");
+  app.add_option("--keep", o.keep,
+                 "compare as it stands: pids, addresses, fds, times, random, ports, inodes, folding, timing")
+      ->type_name("WHAT")
+      ->delimiter(',');
+  app.add_option("--thread", o.text.thread,
+                 "only this one: its number in the list, or its id in the first log")
+      ->type_name("N");
+  app.add_option("--context", o.text.context, "lines around the first difference of a thread (default: 3)")
+      ->type_name("N");
+  app.add_option("--most", o.text.most, "list at most so many other differences per thread (default: 20)")
+      ->type_name("N");
   app.add_flag("-q,--quiet", o.text.quiet, "print the verdict only");
   app.add_option("--json", o.json, "write what was found as JSON")->type_name("FILE");
   app.add_option("--html", o.html, "write a page to look at everything in a browser")->type_name("FILE");
-  app.add_option("--perfetto", o.perfetto, "write the timeline of the last log for ui.perfetto.dev")->type_name("FILE");
-  app.add_option("--profile", o.profile, "write what the last log lacks as a profile for starryrun --config")->type_name("FILE.xml");
-  app.add_option("--color", o.colour, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
-  app.add_option("--width", o.width, "columns of the report; from 140 on the logs stand side by side")->type_name("N");
+  app.add_option("--perfetto", o.perfetto, "write the timeline of the last log for ui.perfetto.dev")
+      ->type_name("FILE");
+  app.add_option("--profile", o.profile, "write what the last log lacks as a profile for starryrun --config")
+      ->type_name("FILE.xml");
+  app.add_option("--color", o.colour, "auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_option("--width", o.width, "columns of the report; from 140 on the logs stand side by side")
+      ->type_name("N");
 }
 
 int run(Options& o) {
@@ -92,7 +111,8 @@ int run(Options& o) {
     }
   }
 
-  o.text.colour = o.colour == "always" || (o.colour == "auto" && isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr);
+  o.text.colour = o.colour == "always" ||
+                  (o.colour == "auto" && isatty(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr);
   o.text.width = o.width > 0 ? o.width : terminal_width();
   if (all.size() == 1)
     report_text(stdout, all[0], strings, o.text);
@@ -111,8 +131,10 @@ int run(Options& o) {
 
 int main(int argc, char** argv) {
   Options o;
-  CLI::App app{"Compares traces of system calls and says where they differ first.\n"
-               "Exit status: 0 same, 1 different, 2 trouble.", "starrydiff"};
+  CLI::App app{
+      "Compares traces of system calls and says where they differ first.\n"
+      "Exit status: 0 same, 1 different, 2 trouble.",
+      "starrydiff"};
   declare(app, o);
   try {
     app.parse(argc, argv);

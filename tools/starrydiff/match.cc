@@ -28,7 +28,8 @@ size_t number_end(std::string_view s, size_t i) {
 // Digits that belong to a time or date: "14:42:33.380", "2026-11-23".
 bool in_time(std::string_view s, size_t begin, size_t end) {
   const auto at = [&](size_t i) { return i < s.size() ? s[i] : '\0'; };
-  const bool before = begin >= 2 && digit(s[begin - 2]) && (s[begin - 1] == ':' || s[begin - 1] == '-' || s[begin - 1] == '.');
+  const bool before = begin >= 2 && digit(s[begin - 2]) &&
+                      (s[begin - 1] == ':' || s[begin - 1] == '-' || s[begin - 1] == '.');
   const bool after = (at(end) == ':' || at(end) == '-' || at(end) == '.') && digit(at(end + 1));
   return before || after;
 }
@@ -122,7 +123,8 @@ bool Matcher::same_ref(const Ref& a, const Ref& b, bool made, bool alone, bool m
 
 bool Matcher::same_number(std::string_view a, std::string_view b, std::string_view field, const Context& c) {
   if (a == b) return true;
-  const int64_t na = std::strtoll(std::string(a).c_str(), nullptr, 0), nb = std::strtoll(std::string(b).c_str(), nullptr, 0);
+  const int64_t na = std::strtoll(std::string(a).c_str(), nullptr, 0),
+                nb = std::strtoll(std::string(b).c_str(), nullptr, 0);
   if (na == nb && a.starts_with("0x") != b.starts_with("0x")) return true;
   if (normal_.times && time_field(field) && (c.output || c.absolute || na >= 100'000'000)) return true;
   if (normal_.inodes && inode_field(field)) return true;
@@ -177,7 +179,8 @@ bool Matcher::same_text(std::string_view a, std::string_view b, uint32_t& ra, ui
     const char x = a[i], y = b[j];
     if (x == '"' && y == '"') {
       const Quoted qa = quoted(a, i), qb = quoted(b, j);
-      if (a.substr(i, qa.end - i) != b.substr(j, qb.end - j) && !same_string(a.substr(i, qa.end - i), b.substr(j, qb.end - j), c))
+      if (a.substr(i, qa.end - i) != b.substr(j, qb.end - j) &&
+          !same_string(a.substr(i, qa.end - i), b.substr(j, qb.end - j), c))
         return false;
       i = qa.end;
       j = qb.end;
@@ -206,11 +209,12 @@ bool Matcher::same_text(std::string_view a, std::string_view b, uint32_t& ra, ui
   return i == a.size() && j == b.size();
 }
 
-bool Matcher::same_arg(const Event& ea, const Arg& a, uint32_t& ra, const Event& eb, const Arg& b, uint32_t& rb,
-                       const Context& c) {
+bool Matcher::same_arg(const Event& ea, const Arg& a, uint32_t& ra, const Event& eb, const Arg& b,
+                       uint32_t& rb, const Context& c) {
   const std::string_view x = strings_[a.text], y = strings_[b.text];
   const auto marks = [](std::string_view s) {
-    return static_cast<uint32_t>(std::count_if(s.begin(), s.end(), [](char ch) { return ch == ADDRESS_MARK || ch == FD_MARK; }));
+    return static_cast<uint32_t>(
+        std::count_if(s.begin(), s.end(), [](char ch) { return ch == ADDRESS_MARK || ch == FD_MARK; }));
   };
   const uint32_t next_a = ra + marks(x), next_b = rb + marks(y);
   bool same = false;

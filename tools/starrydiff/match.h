@@ -25,11 +25,11 @@ class Matcher {
 
   struct Context {
     std::string_view call;
-    bool pid_kind = false;   // the argument is a process id
+    bool pid_kind = false;  // the argument is a process id
     bool output = false;
-    bool random = false;     // bytes that differ by design
-    bool numbers = false;    // numbers in its text differ by design (/proc)
-    bool absolute = false;   // its times are points in time
+    bool random = false;    // bytes that differ by design
+    bool numbers = false;   // numbers in its text differ by design (/proc)
+    bool absolute = false;  // its times are points in time
     bool alone = true;
     bool memory_call = false;
   };
@@ -41,8 +41,8 @@ class Matcher {
   int64_t pid_digits(bool b) const { return b ? pid_b_digits_ : pid_a_digits_; }
 
  private:
-  bool same_text(std::string_view a, std::string_view b, uint32_t& ra, uint32_t& rb, const Event& ea, const Event& eb,
-                 const Context& c);
+  bool same_text(std::string_view a, std::string_view b, uint32_t& ra, uint32_t& rb, const Event& ea,
+                 const Event& eb, const Context& c);
   bool same_string(std::string_view a, std::string_view b, const Context& c);
   bool same_number(std::string_view a, std::string_view b, std::string_view field, const Context& c);
 

@@ -175,7 +175,8 @@ class Normaliser {
     i = arg.size() - rest.size();
     if (what.kind == "OUT(FD_PAIR)" && v <= INT32_MAX) {
       const std::string_view end = begin > 1 ? " end 1" : " end 0";
-      log_.refs.push_back(objects_.new_fd(e.task, static_cast<int>(v), std::string(strings_[e.name]) + std::string(end)));
+      log_.refs.push_back(
+          objects_.new_fd(e.task, static_cast<int>(v), std::string(strings_[e.name]) + std::string(end)));
       buffer_ += FD_MARK;
       return true;
     }
@@ -194,12 +195,13 @@ class Normaliser {
   static bool skip_in_key(std::string_view name, const CallInfo* info, int index, const ArgInfo& what) {
     if (what.pid) return true;
     if (name == "futex") return index != 1;
-    if ((name.starts_with("epoll_") && name != "epoll_ctl" && name != "epoll_create1") || name == "poll" || name == "ppoll" ||
-        name == "select" || name == "pselect6")
+    if ((name.starts_with("epoll_") && name != "epoll_ctl" && name != "epoll_create1") || name == "poll" ||
+        name == "ppoll" || name == "select" || name == "pselect6")
       return index > 0;
     if (name == "execve") return index == 2;
     // The length of what is written or read follows from the data.
-    return info != nullptr && index > 0 && what.kind == "ULONG" && info->args[index - 1].kind.starts_with("BUF_");
+    return info != nullptr && index > 0 && what.kind == "ULONG" &&
+           info->args[index - 1].kind.starts_with("BUF_");
   }
 
   void hash_arg(Event& e, std::string_view name, const CallInfo* info, int index, const ArgInfo& what,
@@ -303,7 +305,8 @@ class Normaliser {
     if (name == "munmap") return objects_.unmap(e.task, address_arg(e, 0), length_arg(e, 1));
     if (name == "mremap") {
       objects_.unmap(e.task, address_arg(e, 0), length_arg(e, 1));
-      return return_ref(e, objects_.map(e.task, static_cast<uint64_t>(e.number), length_arg(e, 2), false, false));
+      return return_ref(
+          e, objects_.map(e.task, static_cast<uint64_t>(e.number), length_arg(e, 2), false, false));
     }
     if (name == "close") return objects_.close_fd(e.task, static_cast<int>(length_arg(e, 0)));
     if (name == "execve" || name == "execveat") return objects_.executed(e.task);
@@ -380,7 +383,8 @@ class Normaliser {
     const bool wait = is_wait(e.name, name);
     if (wait && natural(e, error)) {
       e.flags |= EV_WAIT;
-      const bool poll = name.find("poll") != std::string_view::npos || name.find("select") != std::string_view::npos;
+      const bool poll =
+          name.find("poll") != std::string_view::npos || name.find("select") != std::string_view::npos;
       if (name != "rt_sigreturn" && !e.has(EV_UNFINISHED) && (!poll || e.number == 0)) e.flags |= EV_IDLE;
     } else if (error == "EAGAIN" && (reads_stream(name) || name.starts_with("accept"))) {
       e.flags |= EV_IDLE | EV_WAIT;
@@ -437,18 +441,18 @@ std::string_view field_before(std::string_view text, size_t at) {
 }
 
 bool time_field(std::string_view f) {
-  static constexpr std::array FIELDS{"tv_sec",    "tv_nsec",   "tv_usec",  "st_atime", "st_mtime", "st_ctime",
-                                     "si_utime",  "si_stime",  "tms_utime", "tms_stime", "tms_cutime",
-                                     "tms_cstime", "uptime",   "loads",    "freeram",  "bufferram", "sharedram",
-                                     "procs",     "st_atime_nsec", "st_mtime_nsec", "st_ctime_nsec", "freeswap",
-                                     "ru_maxrss", "ru_minflt", "ru_majflt", "ru_inblock", "ru_oublock",
-                                     "ru_nvcsw",  "ru_nivcsw", "f_bfree",  "f_bavail", "f_ffree"};
+  static constexpr std::array FIELDS{
+      "tv_sec",    "tv_nsec",   "tv_usec",   "st_atime",   "st_mtime",      "st_ctime",      "si_utime",
+      "si_stime",  "tms_utime", "tms_stime", "tms_cutime", "tms_cstime",    "uptime",        "loads",
+      "freeram",   "bufferram", "sharedram", "procs",      "st_atime_nsec", "st_mtime_nsec", "st_ctime_nsec",
+      "freeswap",  "ru_maxrss", "ru_minflt", "ru_majflt",  "ru_inblock",    "ru_oublock",    "ru_nvcsw",
+      "ru_nivcsw", "f_bfree",   "f_bavail",  "f_ffree"};
   return std::find(FIELDS.begin(), FIELDS.end(), f) != FIELDS.end();
 }
 
 bool inode_field(std::string_view f) {
-  return f == "st_ino" || f == "stx_ino" || f == "d_ino" || f == "st_dev" || f == "d_off" || f == "stx_mnt_id" ||
-         f == "stx_dev_major" || f == "stx_dev_minor";
+  return f == "st_ino" || f == "stx_ino" || f == "d_ino" || f == "st_dev" || f == "d_off" ||
+         f == "stx_mnt_id" || f == "stx_dev_major" || f == "stx_dev_minor";
 }
 
 void normalise(Log& log, Strings& strings, const Normal& normal) { Normaliser(log, strings, normal).run(); }

@@ -1,5 +1,5 @@
-// Makes logs comparable: splits arguments, replaces addresses and descriptors by what they refer to, and gives
-// each call a key by which calls of two logs are aligned.
+// Makes logs comparable: splits arguments, replaces addresses and descriptors by what they refer to, and
+// gives each call a key by which calls of two logs are aligned.
 #pragma once
 
 #include <optional>
@@ -13,9 +13,9 @@ namespace starry::diff {
 // What may differ between two runs without being a difference. Each can be switched off.
 struct Normal {
   bool pids = true, addresses = true, fds = true, times = true, random = true, ports = true, inodes = true;
-  bool folding = true;      // polling loops
-  bool timing = true;       // calls whose number depends on timing, where threads or processes run in parallel
-  bool scalar_keys = false; // one of the logs has numbers only (a kernel log): keys of numbers
+  bool folding = true;  // polling loops
+  bool timing = true;   // calls whose number depends on timing, where threads or processes run in parallel
+  bool scalar_keys = false;  // one of the logs has numbers only (a kernel log): keys of numbers
   // The switch of that name; nullptr if there is none.
   bool* by_name(std::string_view name);
 };

@@ -20,7 +20,7 @@ struct AddressSpace {
   std::map<uint64_t, Region> regions;  // by start
   uint32_t brk = 0;                    // object
   uint64_t brk_start = 0, brk_end = 0;
-  uint32_t maps = 0;                   // how many were made
+  uint32_t maps = 0;  // how many were made
 };
 
 struct FdTable {

@@ -7,7 +7,8 @@
 
 namespace starry::diff {
 
-OutFile::OutFile(const std::string& path) : path_(path), file_(path == "-" ? stdout : std::fopen(path.c_str(), "we")) {
+OutFile::OutFile(const std::string& path)
+    : path_(path), file_(path == "-" ? stdout : std::fopen(path.c_str(), "we")) {
   if (file_ == nullptr) throw ReportError(path + ": " + strerror(errno));
 }
 
@@ -16,7 +17,8 @@ OutFile::~OutFile() {
 }
 
 void OutFile::write(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size()) throw ReportError(path_ + ": " + strerror(errno));
+  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size())
+    throw ReportError(path_ + ": " + strerror(errno));
 }
 
 void OutFile::close() {

@@ -97,14 +97,16 @@ class Pairer {
       size_t at = bs.size();
       for (size_t k = 0; k < bs.size(); k++) {
         if (used_b_[bs[k].task]) continue;
-        const bool same_name = a_.tasks[s.task].name != 0 && a_.tasks[s.task].name == b_.tasks[bs[k].task].name;
+        const bool same_name =
+            a_.tasks[s.task].name != 0 && a_.tasks[s.task].name == b_.tasks[bs[k].task].name;
         const double score = alike(mine, bags[k]) + (same_name ? 1 : 0);
         if (score > best) {
           best = score;
           at = k;
         }
       }
-      if (at < bs.size() && (best >= 0.1 || out_.pairs.empty())) add(s.task, bs[at].task, s.from, bs[at].from);
+      if (at < bs.size() && (best >= 0.1 || out_.pairs.empty()))
+        add(s.task, bs[at].task, s.from, bs[at].from);
     }
   }
 

@@ -19,9 +19,11 @@ class HtmlReport {
   HtmlReport(OutFile& out, const Strings& strings) : out_(out), strings_(strings) {}
 
   void comparison(const Comparison& c) {
-    out_.write(fmt::format("{{\"verdict\":{},\"same\":{},\"ending\":{},\"notCounted\":{},\"first\":{},\"second\":{},\n\"pairs\":[",
-                           json_string(verdict(c, strings_)), c.counted == 0, json_string(ending(c, strings_)),
-                           json_string(not_counted(c)), log(*c.a), log(*c.b)));
+    out_.write(
+        fmt::format("{{\"verdict\":{},\"same\":{},\"ending\":{},\"notCounted\":{},\"first\":{},\"second\":{},"
+                    "\n\"pairs\":[",
+                    json_string(verdict(c, strings_)), c.counted == 0, json_string(ending(c, strings_)),
+                    json_string(not_counted(c)), log(*c.a), log(*c.b)));
     for (uint32_t p = 0; p < c.pairs.size(); p++) {
       const PairResult& r = c.pairs[p];
       out_.write(fmt::format("{}\n{{\"name\":{},\"counted\":{},\"timing\":{},\"rows\":[", p > 0 ? "," : "",
@@ -33,7 +35,8 @@ class HtmlReport {
     bool first = true;
     for (uint32_t i = 0; i < c.divergences.size(); i++) {
       const Divergence& d = c.divergences[i];
-      out_.write(fmt::format("{}\n[{},{},{},{},{},{}]", first ? "" : ",", static_cast<int>(d.kind), d.pair == NONE ? -1 : static_cast<int64_t>(d.pair),
+      out_.write(fmt::format("{}\n[{},{},{},{},{},{}]", first ? "" : ",", static_cast<int>(d.kind),
+                             d.pair == NONE ? -1 : static_cast<int64_t>(d.pair),
                              d.row == NONE ? -1 : static_cast<int64_t>(d.row), d.counts() ? 1 : 0,
                              json_string(divergence_text(c, strings_, d)), i == c.first ? 1 : 0));
       first = false;
@@ -45,15 +48,16 @@ class HtmlReport {
 
  private:
   static std::string log(const Log& l) {
-    return fmt::format(R"({{"path":{},"format":{},"lines":{},"events":{},"bad":{}}})", json_string(l.path), json_string(l.format), l.lines,
-                       l.events.size(), l.bad_count);
+    return fmt::format(R"({{"path":{},"format":{},"lines":{},"events":{},"bad":{}}})", json_string(l.path),
+                       json_string(l.format), l.lines, l.events.size(), l.bad_count);
   }
 
   // [line a, text a, line b, text b, state, divergence]; a text of 0 is that of the other side.
   void row(const Comparison& c, const Row& r, bool first) {
     const std::string a = text(*c.a, r.a, r.a_count, r.state), b = text(*c.b, r.b, r.b_count, r.state);
-    out_.write(fmt::format("{}[{},{},{},{},{},{}]", first ? "" : ",", r.a == NONE ? 0 : c.a->events[r.a].line, a,
-                           r.b == NONE ? 0 : c.b->events[r.b].line, a == b ? "0" : b, static_cast<int>(r.state),
+    out_.write(fmt::format("{}[{},{},{},{},{},{}]", first ? "" : ",", r.a == NONE ? 0 : c.a->events[r.a].line,
+                           a, r.b == NONE ? 0 : c.b->events[r.b].line, a == b ? "0" : b,
+                           static_cast<int>(r.state),
                            r.divergence == NONE ? -1 : static_cast<int64_t>(r.divergence)));
   }
 
@@ -77,8 +81,8 @@ class HtmlReport {
       first = false;
       bool begin = true;
       for (const Stretch& s : all[t]) {
-        out_.write(fmt::format("{}[{},{},{},{},{}]", begin ? "" : ",", s.from, s.to, static_cast<int>(s.activity), s.cpu,
-                               json_string(strings_[s.what])));
+        out_.write(fmt::format("{}[{},{},{},{},{}]", begin ? "" : ",", s.from, s.to,
+                               static_cast<int>(s.activity), s.cpu, json_string(strings_[s.what])));
         begin = false;
       }
       out_.write("]}");

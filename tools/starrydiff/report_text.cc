@@ -15,7 +15,8 @@ class TextReport {
 
   void run() {
     print("{}\n", paint(c_.counted == 0 ? GREEN : RED, verdict(c_, strings_)));
-    if (const std::string end = ending(c_, strings_); !end.empty() && c_.counted > 0) print("{}\n", paint(RED, end));
+    if (const std::string end = ending(c_, strings_); !end.empty() && c_.counted > 0)
+      print("{}\n", paint(RED, end));
     if (o_.quiet) return;
     print("\n");
     log_line("first", *c_.a);
@@ -42,17 +43,20 @@ class TextReport {
   }
 
   bool wanted(uint32_t pair) const {
-    return o_.thread < 0 || o_.thread == static_cast<int>(pair) + 1 || o_.thread == c_.a->tasks[c_.pairs[pair].tasks.a].tid;
+    return o_.thread < 0 || o_.thread == static_cast<int>(pair) + 1 ||
+           o_.thread == c_.a->tasks[c_.pairs[pair].tasks.a].tid;
   }
 
   void log_line(const char* which, const Log& log) {
-    print("{}: {} ({}, {} lines, {} events, {} tasks", which, log.path, log.format, log.lines, log.events.size(), log.tasks.size());
+    print("{}: {} ({}, {} lines, {} events, {} tasks", which, log.path, log.format, log.lines,
+          log.events.size(), log.tasks.size());
     if (log.joined > 0) print(", {} calls joined from halves", log.joined);
     if (log.output_lines > 0) print(", {} lines of other output", log.output_lines);
     print(")\n");
     if (log.bad_count == 0) return;
     print("{}\n", paint(YELLOW, fmt::format("{} lines skipped: in no known form", log.bad_count)));
-    for (size_t i = 0; i < log.bad.size() && i < 5; i++) print("  line {}: {}\n", log.bad[i].line, log.bad[i].why);
+    for (size_t i = 0; i < log.bad.size() && i < 5; i++)
+      print("  line {}: {}\n", log.bad[i].line, log.bad[i].why);
     if (log.bad_count > 5) print("  ...\n");
   }
 
@@ -65,7 +69,8 @@ class TextReport {
 
   void overview() {
     if (c_.pairs.size() < 2 && c_.only_a.empty() && c_.only_b.empty()) return;
-    print("\n{:>4}  {:<34} {:>9} {:>9} {:>12} {:>9}\n", "", "thread (first | second)", "events", "events", "differences", "by chance");
+    print("\n{:>4}  {:<34} {:>9} {:>9} {:>12} {:>9}\n", "", "thread (first | second)", "events", "events",
+          "differences", "by chance");
     for (uint32_t p = 0; p < c_.pairs.size(); p++) {
       const PairResult& r = c_.pairs[p];
       const std::string line =
@@ -78,7 +83,8 @@ class TextReport {
 
   void thread(uint32_t p) {
     const PairResult& r = c_.pairs[p];
-    print("\n{}\n", paint(BOLD, fmt::format("{}. {}: {} difference{}", p + 1, task_text(c_, strings_, p), r.counted, r.counted == 1 ? "" : "s")));
+    print("\n{}\n", paint(BOLD, fmt::format("{}. {}: {} difference{}", p + 1, task_text(c_, strings_, p),
+                                            r.counted, r.counted == 1 ? "" : "s")));
     const Divergence& first = c_.divergences[r.first];
     print("first: {}\n", divergence_text(c_, strings_, first));
     if (first.row != NONE) context(r, first.row);
@@ -117,9 +123,11 @@ class TextReport {
         print("{}\n", paint(colour, fmt::format("{} {} {}", fit(a, half, true), mark, fit(b, half, false))));
       } else if (different) {
         if (w.a != NONE) print("{}\n", paint(RED, "- " + fit(a, std::max<size_t>(o_.width, 40) - 2, false)));
-        if (w.b != NONE) print("{}\n", paint(GREEN, "+ " + fit(b, std::max<size_t>(o_.width, 40) - 2, false)));
+        if (w.b != NONE)
+          print("{}\n", paint(GREEN, "+ " + fit(b, std::max<size_t>(o_.width, 40) - 2, false)));
       } else {
-        print("{}\n", paint(colour, "  " + fit(w.a != NONE ? a : b, std::max<size_t>(o_.width, 40) - 2, false)));
+        print("{}\n",
+              paint(colour, "  " + fit(w.a != NONE ? a : b, std::max<size_t>(o_.width, 40) - 2, false)));
       }
     }
   }
@@ -136,7 +144,8 @@ void report_text(std::FILE* out, const Comparison& c, const Strings& strings, co
   TextReport(out, c, strings, options).run();
 }
 
-void report_together(std::FILE* out, const std::vector<Comparison>& all, const Strings& strings, const TextOptions& options) {
+void report_together(std::FILE* out, const std::vector<Comparison>& all, const Strings& strings,
+                     const TextOptions& options) {
   for (size_t i = 0; i < all.size(); i++) {
     fmt::print(out, "{}=== {} ===\n", i > 0 ? "\n" : "", all[i].b->path);
     report_text(out, all[i], strings, options);

@@ -9,7 +9,9 @@ namespace starry::diff {
 namespace {
 constexpr std::array KEYS{"call", "thread", "errno", "text", "kind", "signal"};
 constexpr std::array KIND_NAMES{"missing", "extra", "result", "errno", "argument", "order"};
-bool matches(const std::string& pattern, const std::string& text) { return fnmatch(pattern.c_str(), text.c_str(), 0) == 0; }
+bool matches(const std::string& pattern, const std::string& text) {
+  return fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
+}
 }  // namespace
 
 bool Rules::add(const std::string& rule, std::string& why) {

@@ -188,7 +188,8 @@ class StraceReader {
     if (name == "write" && last > 0) {
       std::string_view count = args.substr(last);
       while (count.starts_with(' ')) count.remove_prefix(1);
-      if (!ret.empty() && count.starts_with(ret)) return args.substr(0, static_cast<size_t>(count.data() - args.data()) + ret.size());
+      if (!ret.empty() && count.starts_with(ret))
+        return args.substr(0, static_cast<size_t>(count.data() - args.data()) + ret.size());
     }
     return last > 1 ? args.substr(0, last - 1) : std::string_view();
   }

@@ -1,4 +1,5 @@
-// Interned text: equal strings of all logs of one run have one number, so that comparing is comparing numbers.
+// Interned text: equal strings of all logs of one run have one number, so that comparing is comparing
+// numbers.
 #pragma once
 
 #include <cstdint>

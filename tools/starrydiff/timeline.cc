@@ -19,7 +19,8 @@ std::vector<std::vector<Stretch>> timeline(const Log& log) {
       static const Extra NOTHING;
       const Extra& x = e.extra == UINT32_MAX ? NOTHING : log.extras[e.extra];
       // Cuts pieces out of [at, end): first what is in between, then the piece.
-      const auto cut = [&](int64_t at, int64_t end, Activity between, Id what, const std::vector<Span>& spans, Activity piece) {
+      const auto cut = [&](int64_t at, int64_t end, Activity between, Id what, const std::vector<Span>& spans,
+                           Activity piece) {
         for (const Span& s : spans) {
           const int64_t a = std::clamp(s.from - begin, at, end), b = std::clamp(s.to - begin, at, end);
           if (b <= a) continue;

@@ -10,10 +10,10 @@ namespace starry::diff {
 enum class Activity : uint8_t { run, call, blocked, preempted };
 
 struct Stretch {
-  int64_t from, to;   // ns since the beginning of the log
+  int64_t from, to;  // ns since the beginning of the log
   Activity activity;
-  Id what;            // the call, or what it is blocked on
-  int16_t cpu;        // -1: none or not known
+  Id what;      // the call, or what it is blocked on
+  int16_t cpu;  // -1: none or not known
   uint32_t event;
 };
 

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""native_pairs.py STARRYDIFF: two native runs of the same program give no difference."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+GUEST = os.path.join(os.path.dirname(os.path.realpath(sys.argv[1])), 'guest')
+PROGRAMS = [
+    ['true'], ['ls', '-lR', '/etc/default'], ['cat', '/proc/self/maps'], ['date'], ['sort', '/etc/services'],
+    ['find', '/usr/share/doc', '-maxdepth', '1', '-name', 'lib*'], ['tar', 'cf', 'x.tar', '/etc/default'],
+    ['dd', 'if=/dev/urandom', 'of=f', 'bs=1k', 'count=50'], ['awk', 'BEGIN { while (i < 50) print i++ > "f" }'],
+    ['sh', '-c', 'for i in 1 2 3; do echo $i | cat | wc -c; done; ls | sort | uniq'],
+    ['bash', '-c', 'for i in 1 2 3; do (echo $i) & done; wait; echo $(date) | tr a-z A-Z; cat <(echo x)'],
+    ['python3', '-c', 'import threading, subprocess\nsubprocess.run(["ls"], capture_output=True)\n'
+                      't = [threading.Thread(target=len, args=("x",)) for i in range(4)]\n[x.start() for x in t]; [x.join() for x in t]'],
+    ['ffprobe', '-v', 'error', '/nonexistent.mp4'],
+    *[[os.path.join(GUEST, name)] for name in (
+        'net_tcp_flow', 'signal_actions', 'timer_interval', 'epoll_events', 'fork_basic', 'job_control', 'signal_restart', 'futex_pi',
+        'poll_select', 'signalfd_read', 'eventfd_timerfd', 'unix_stream', 'vfs_rw', 'thread_churn')],
+]
+
+
+def trace(command, log):
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run(['strace', '-f', '-o', log, *command], cwd=scratch, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=100)
+
+
+def main():
+    if not shutil.which('strace') or subprocess.run(['strace', '-o', '/dev/null', 'true'], capture_output=True).returncode:
+        print('SKIPPED: strace cannot trace here')
+        return 77
+    done = failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for command in PROGRAMS:
+            if not shutil.which(command[0]):
+                continue
+            # A native run repeats badly now and then (a loaded machine interrupts what is timed): three logs, of
+            # which two must agree. --also is for what all of them vary in.
+            logs = [os.path.join(scratch, str(i)) for i in range(3)]
+            verdicts = []
+            for i, log in enumerate(logs):
+                trace(command, log)
+                for other in logs[:i]:
+                    run = subprocess.run([sys.argv[1], '-q', other, log], capture_output=True, text=True, timeout=60)
+                    verdicts.append((run.returncode, (run.stdout + run.stderr).strip()))
+                    if run.returncode == 0:
+                        break
+                if verdicts and verdicts[-1][0] == 0:
+                    break
+            done += 1
+            good = verdicts[-1][0] == 0
+            failed += not good
+            print(f"{'ok  ' if good else 'FAIL'} {os.path.basename(command[0])} {' '.join(command[1:])[:40]!r}: {len(verdicts)} compared; {verdicts[-1][1][:300]}")
+    print(f'{done} programs, {failed} with differences')
+    return 1 if failed or done < 20 else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
