@@ -133,7 +133,7 @@ int NetlinkSocket::answer(const nlmsghdr& request, std::span<const uint8_t> payl
   const bool dump = (request.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   if (protocol() == NETLINK_SOCK_DIAG) {
     if (request.nlmsg_type != SOCK_DIAG_BY_FAMILY) return EINVAL;
-    return dump ? sock_diag_dump(payload, replies) : ENOENT;
+    return dump ? sock_diag_dump(payload, replies) : sock_diag_get(payload, replies);
   }
   const bool is_get = (request.nlmsg_type - RTM_BASE) % 4 == 2;
   if (!is_get) return net_capable(CAP_NET_ADMIN_NR) ? EOPNOTSUPP : EPERM;

@@ -51,5 +51,7 @@ bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, N
 int rtnetlink_get(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r);
 // The answer of sock_diag.cc to a dump request. errno, or 0.
 int sock_diag_dump(std::span<const uint8_t> payload, NetlinkReplies& r);
+// The same for a request about one socket, of AF_UNIX only.
+int sock_diag_get(std::span<const uint8_t> payload, NetlinkReplies& r);
 
 }  // namespace starry

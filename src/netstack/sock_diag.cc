@@ -107,35 +107,41 @@ TcpState unix_state(const UnixSocket& u) {
   }
 }
 
+NetlinkMessage unix_message(UnixSocket& u, uint32_t show, uint16_t flags, const NetlinkReplies& r) {
+  const TcpState state = unix_state(u);
+  unix_diag_msg msg{};
+  msg.udiag_family = AF_UNIX;
+  msg.udiag_type = static_cast<uint8_t>(u.type());
+  msg.udiag_state = static_cast<uint8_t>(state);
+  msg.udiag_ino = static_cast<uint32_t>(u.ino());
+  msg.udiag_cookie[0] = static_cast<uint32_t>(u.ino());
+  msg.udiag_cookie[1] = static_cast<uint32_t>(u.ino() >> 32);
+  NetlinkMessage m(SOCK_DIAG_BY_FAMILY, flags, r, msg);
+  constexpr size_t PATH_OFFSET = offsetof(sockaddr_un, sun_path);
+  if (const SockAddr& name = u.name(); (show & UDIAG_SHOW_NAME) && name.len > PATH_OFFSET) {
+    const bool abstract = name.bytes[PATH_OFFSET] == 0;  // path names come without their NUL
+    m.attr(UNIX_DIAG_NAME, &name.bytes[PATH_OFFSET], name.len - PATH_OFFSET - (abstract ? 0 : 1));
+  }
+  if ((show & UDIAG_SHOW_PEER) && u.peer() != nullptr)
+    m.attr(UNIX_DIAG_PEER, static_cast<uint32_t>(u.peer()->ino()));
+  if (show & UDIAG_SHOW_RQLEN) {
+    unix_diag_rqlen lengths{};
+    lengths.udiag_rqueue = static_cast<uint32_t>(
+        state == TcpState::listen ? u.pending() : static_cast<size_t>(u.unread_bytes()));
+    lengths.udiag_wqueue = static_cast<uint32_t>(state == TcpState::listen ? u.backlog() : u.unsent_bytes());
+    m.attr(UNIX_DIAG_RQLEN, lengths);
+  }
+  m.attr(UNIX_DIAG_SHUTDOWN, uint8_t{0});
+  if (show & UDIAG_SHOW_UID) m.attr(UNIX_DIAG_UID, u.owner().euid);
+  return m;
+}
+
 void dump_unix(const unix_diag_req& req, NetlinkReplies& r) {
   Dump dump(r);
   for_each_socket([&](Socket& s) {
     auto* u = dynamic_cast<UnixSocket*>(&s);
-    if (u == nullptr) return;
-    const TcpState state = unix_state(*u);
-    if (!(req.udiag_states & (1u << static_cast<int>(state)))) return;
-    unix_diag_msg msg{};
-    msg.udiag_family = AF_UNIX;
-    msg.udiag_type = static_cast<uint8_t>(s.type());
-    msg.udiag_state = static_cast<uint8_t>(state);
-    msg.udiag_ino = static_cast<uint32_t>(s.ino());
-    NetlinkMessage m(SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, r, msg);
-    constexpr size_t PATH_OFFSET = offsetof(sockaddr_un, sun_path);
-    if (const SockAddr& name = u->name(); (req.udiag_show & UDIAG_SHOW_NAME) && name.len > PATH_OFFSET) {
-      const bool abstract = name.bytes[PATH_OFFSET] == 0;  // path names come without their NUL
-      m.attr(UNIX_DIAG_NAME, &name.bytes[PATH_OFFSET], name.len - PATH_OFFSET - (abstract ? 0 : 1));
-    }
-    if ((req.udiag_show & UDIAG_SHOW_PEER) && u->peer() != nullptr)
-      m.attr(UNIX_DIAG_PEER, static_cast<uint32_t>(u->peer()->ino()));
-    if (req.udiag_show & UDIAG_SHOW_RQLEN) {
-      unix_diag_rqlen lengths{};
-      lengths.udiag_rqueue = static_cast<uint32_t>(
-          state == TcpState::listen ? u->pending() : static_cast<size_t>(u->unread_bytes()));
-      lengths.udiag_wqueue =
-          static_cast<uint32_t>(state == TcpState::listen ? u->backlog() : u->unsent_bytes());
-      m.attr(UNIX_DIAG_RQLEN, lengths);
-    }
-    m.attr(UNIX_DIAG_SHUTDOWN, uint8_t{0});
+    if (u == nullptr || !(req.udiag_states & (1u << static_cast<int>(unix_state(*u))))) return;
+    NetlinkMessage m = unix_message(*u, req.udiag_show, NLM_F_MULTI, r);
     dump.add(m);
   });
   dump.end();
@@ -158,6 +164,30 @@ int sock_diag_dump(std::span<const uint8_t> payload, NetlinkReplies& r) {
     default:
       return ENOENT;
   }
+}
+
+int sock_diag_get(std::span<const uint8_t> payload, NetlinkReplies& r) {
+  if (payload.size() < sizeof(sock_diag_req)) return EINVAL;
+  if (payload[0] != AF_UNIX) return ENOENT;
+  if (payload.size() < sizeof(unix_diag_req)) return EINVAL;
+  const auto req = opt_as<unix_diag_req>(payload);
+  if (req.udiag_ino == 0) return EINVAL;
+  UnixSocket* found = nullptr;
+  for_each_socket([&](Socket& s) {
+    auto* u = dynamic_cast<UnixSocket*>(&s);
+    if (u != nullptr && static_cast<uint32_t>(u->ino()) == req.udiag_ino) found = u;
+  });
+  if (found == nullptr) return ENOENT;
+  constexpr uint32_t NO_COOKIE = ~0U;  // INET_DIAG_NOCOOKIE
+  const uint64_t cookie = found->ino();  // SO_COOKIE
+  const auto [low, high] = req.udiag_cookie;
+  if ((low != NO_COOKIE || high != NO_COOKIE) &&
+      (low != static_cast<uint32_t>(cookie) || high != static_cast<uint32_t>(cookie >> 32)))
+    return ESTALE;
+  std::vector<uint8_t> bytes;
+  unix_message(*found, req.udiag_show, 0, r).finish(&bytes);
+  r.out.push_back(std::move(bytes));
+  return 0;
 }
 
 }  // namespace starry

@@ -14,6 +14,7 @@
 #include "emulated_kernel/entry/missing.h"
 #include "emulated_kernel/profile/profile.h"
 #include "emulated_kernel/profile/usage.h"
+#include "emulated_kernel/sched/rseq.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/sync/timer.h"
 #include "emulated_kernel/system_info.h"
@@ -294,6 +295,9 @@ Ref<const Cred> make_cred(uint32_t uid, uint32_t gid) {
 }
 
 int run(const Options& options) {
+  // A defect on purpose: the kernel's own tests must notice it (tests/selftests/rseq.list).
+  if (const char* bug = getenv("STARRYRUN_PLANT_BUG"); bug != nullptr && std::strcmp(bug, "rseq") == 0)
+    rseq_plant_bug();
   auto launch = std::make_unique<Launch>(options);
   const int status = launch->run();
   launch->close();

@@ -233,4 +233,18 @@ Result<void> epoll_control(File& epoll, int op, File& target, int fd, const epol
   }
 }
 
+const File* Epoll::watched(int fd, unsigned nth) const {
+  for (const EpollItem& i : items_)
+    if (i.fd == fd && nth-- == 0) return &i.file;
+  return nullptr;
+}
+
+Result<const File*> epoll_target(File& epoll, int fd, unsigned nth) {
+  const auto* ep = dynamic_cast<const Epoll*>(&epoll);
+  if (ep == nullptr) return Error{EINVAL};
+  const File* f = ep->watched(fd, nth);
+  if (f == nullptr) return Error{ENOENT};
+  return f;
+}
+
 }  // namespace starry

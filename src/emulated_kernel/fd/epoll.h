@@ -45,6 +45,9 @@ class Epoll final : public AnonFile {
   Result<void> modify(File& file, int fd, epoll_event event);
   Result<void> remove(File& file, int fd);
 
+  // The `nth` watched file of those with descriptor number `fd`; nullptr: there is none (kcmp(2)).
+  const File* watched(int fd, unsigned nth) const;
+
   // epoll_wait(2): events for the guest's array at `out`. 0 at the deadline; EINTR, EFAULT.
   Result<int> wait(UserMemory& mem, UserPtr<epoll_event> out, int max, Deadline deadline);
 
@@ -85,5 +88,7 @@ class Epoll final : public AnonFile {
 
 // Watches on files without readiness are refused with EPERM (epoll_ctl(2)): regular files, directories.
 Result<void> epoll_control(File& epoll, int op, File& target, int fd, const epoll_event& event);
+// Epoll::watched() of a descriptor. EINVAL: not an epoll; ENOENT.
+Result<const File*> epoll_target(File& epoll, int fd, unsigned nth);
 
 }  // namespace starry

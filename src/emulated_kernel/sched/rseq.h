@@ -34,4 +34,7 @@ void rseq_exec(Task& t);
 // unless a fatal signal arrives.
 Result<void> rseq_fence(Task& t, int cpu);
 
+// For tests of tests: from now on threads continue inside their critical sections instead of aborting.
+void rseq_plant_bug();
+
 }  // namespace starry

@@ -9,6 +9,7 @@
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/task.h"
+#include "vfs/procfs/procfs.h"
 
 namespace starry {
 
@@ -23,6 +24,14 @@ Result<Ref<ThreadGroup>> group_of_fd(Task& t, int fd) {
 }
 
 bool reaped(const ThreadGroup& g) { return find_group(g.tgid) != &g; }
+
+// The same for pidfd_send_signal(2), which also takes an open /proc/PID.
+Result<Ref<ThreadGroup>> group_of_fd_or_directory(Task& t, int fd) {
+  const Ref<File> f = TRY(get_file(t, fd));
+  ThreadGroup* g = pidfd_group(*f);
+  if (g != nullptr) return Ref<ThreadGroup>(g);
+  return proc_group_of_directory(*f);
+}
 
 // ptrace(2)'s PTRACE_MODE_ATTACH_REALCREDS.
 bool may_attach(const Task& by, const Task& target) {
@@ -47,7 +56,7 @@ SysResult sys_pidfd_open(Task& t, int pid, unsigned flags) {
 
 SysResult sys_pidfd_send_signal(Task& t, int pidfd, int sig, UserPtr<const SigInfo> info, unsigned flags) {
   if (flags != 0) return Error{EINVAL};
-  const Ref<ThreadGroup> g = TRY(group_of_fd(t, pidfd));
+  const Ref<ThreadGroup> g = TRY(group_of_fd_or_directory(t, pidfd));
   SigInfo sent = siginfo_user(sig, t);
   if (info) {
     TRY(t.mem().read(info.addr, &sent, sizeof sent));

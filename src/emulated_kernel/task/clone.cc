@@ -27,7 +27,7 @@ constexpr uint64_t NAMESPACE_FLAGS =
     CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
 
 // Combinations that clone(2) refuses (copy_process).
-Result<void> check_flags(const Task& parent, uint64_t flags, const CloneArgs& args) {
+Result<void> check_flags(const Task& parent, uint64_t flags) {
   const auto has = [flags](uint64_t f) { return (flags & f) == f; };
   const auto any = [flags](uint64_t f) { return (flags & f) != 0; };
   if (has(CLONE_NEWNS | CLONE_FS) || has(CLONE_NEWUSER | CLONE_FS)) return Error{EINVAL};
@@ -46,13 +46,19 @@ Result<void> check_flags(const Task& parent, uint64_t flags, const CloneArgs& ar
     klog(LogLevel::warn, "clone: namespaces are not implemented (flags {:#x})", flags & NAMESPACE_FLAGS);
     return Error{EINVAL};
   }
-  if (args.set_tid_size != 0) {
-    if (!parent.cred->capable(CAP_SYS_ADMIN) && !parent.cred->capable(CAP_CHECKPOINT_RESTORE))
-      return Error{EPERM};
-    klog(LogLevel::warn, "clone3: set_tid is not implemented");
-    return Error{EINVAL};
-  }
   return {};
+}
+
+// The new task's id: the next one, or what clone3's set_tid asks for (clone3(2), "The set_tid array").
+// There is one pid namespace, so the array has one element.
+Result<pid_t> choose_tid(Task& parent, const CloneArgs& args) {
+  if (args.set_tid_size == 0) return alloc_pid();
+  if (args.set_tid_size > 1) return Error{EINVAL};
+  const pid_t wanted = TRY(parent.mem().get(UserPtr<pid_t>{args.set_tid}));
+  if (wanted < 1 || wanted >= PID_MAX) return Error{EINVAL};
+  if (!parent.cred->capable(CAP_SYS_ADMIN) && !parent.cred->capable(CAP_CHECKPOINT_RESTORE))
+    return Error{EPERM};
+  return claim_pid(wanted);
 }
 
 Result<void> check_process_limit(const Task& parent) {
@@ -179,13 +185,13 @@ void set_child_regs(Task& child, const CloneArgs& args) {
 
 SysResult kernel_clone(Task& parent, const CloneArgs& args) {
   const uint64_t flags = args.flags;
-  TRY(check_flags(parent, flags, args));
+  TRY(check_flags(parent, flags));
   // A signal that arrives now is for the parent alone; one that comes later also reaches the child.
   if (signal_pending(parent)) return Error{ERESTARTNOINTR};
   TRY(check_process_limit(parent));
 
   const bool thread = (flags & CLONE_THREAD) != 0;
-  const pid_t tid = alloc_pid();
+  const pid_t tid = TRY(choose_tid(parent, args));
   Ref<ThreadGroup> group = parent.group;
   if (!thread) group = new_group(parent, tid, flags, static_cast<int>(args.exit_signal));
   Ref<Task> child = new_task(parent, tid, group, args);

@@ -12,13 +12,13 @@ namespace starry {
 namespace {
 
 constexpr pid_t INIT_PID = 1;
-constexpr pid_t PID_MAX = 4194304;    // /proc/sys/kernel/pid_max on 64-bit machines
 constexpr pid_t RESERVED_PIDS = 300;  // where numbering starts again after a wrap
 
 struct PidTable {
   std::map<pid_t, Ref<Task>> tasks;
   std::map<pid_t, ThreadGroup*> groups;
   pid_t last = INIT_PID;
+  pid_t highest_claimed = 0;  // see claim_pid()
 };
 
 PidTable& table() {
@@ -54,9 +54,15 @@ pid_t alloc_pid() {
       t.last = RESERVED_PIDS;
       wrapped = true;
     }
-    // Before the first wrap numbers are fresh, except those of threads that became leaders.
-  } while ((wrapped || t.tasks.contains(t.last)) && in_use(t.last));
+    // Before the first wrap numbers are fresh, except claimed ones and those of threads that became leaders.
+  } while ((wrapped || t.last <= t.highest_claimed || t.tasks.contains(t.last)) && in_use(t.last));
   return t.last;
+}
+
+Result<pid_t> claim_pid(pid_t wanted) {
+  if (wanted == INIT_PID || in_use(wanted)) return Error{EEXIST};
+  table().highest_claimed = std::max(table().highest_claimed, wanted);
+  return wanted;
 }
 
 void register_task(Ref<Task> t) {

@@ -19,6 +19,10 @@ void unregister_group(ThreadGroup& g);
 // old leader is gone afterwards.
 void become_leader(Task& t);
 
+constexpr pid_t PID_MAX = 4194304;  // /proc/sys/kernel/pid_max on 64-bit machines
+// The id `wanted` for a new task, instead of alloc_pid()'s. EEXIST: in use.
+Result<pid_t> claim_pid(pid_t wanted);
+
 int count_tasks();
 int count_tasks_of(uint32_t uid);  // real uid, for RLIMIT_NPROC
 

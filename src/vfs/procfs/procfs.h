@@ -12,6 +12,8 @@
 
 namespace starry {
 
+class ThreadGroup;
+
 // Registers the file system type "proc" and starts the load averages. Once, at boot.
 void init_procfs();
 
@@ -20,6 +22,9 @@ Ref<Inode> procfs_root();
 
 using ProcShow = std::function<std::string()>;
 using ProcStore = std::function<Result<void>(std::string_view)>;
+
+// The process whose directory `f` is (an open /proc/PID). EBADF: it is something else; ESRCH: it is gone.
+Result<Ref<ThreadGroup>> proc_group_of_directory(const File& f);
 
 // Adds or replaces the file at `path` (relative to /proc: "sysvipc/shm"); directories are made.
 void proc_register(std::string_view path, uint32_t perm, ProcShow show, ProcStore store = nullptr);

@@ -5,7 +5,10 @@
 #include <charconv>
 
 #include "emulated_kernel/task/task.h"
+#include "vfs/dentry.h"
+#include "vfs/path.h"
 #include "vfs/procfs/generators.h"
+#include "vfs/procfs/procfs.h"
 
 namespace starry::proc {
 
@@ -97,6 +100,9 @@ class TaskDir final : public TaskOwnedDir {
     }
   }
 
+  bool is_thread() const { return thread_; }
+  TaskId id() const { return id_; }
+
  private:
   static Sort sort(bool thread) { return thread ? Sort::thread_file : Sort::process_file; }
   uint8_t scope() const { return thread_ ? THREAD : PROCESS; }
@@ -181,3 +187,15 @@ Ref<Inode> make_task_dir(Ref<SuperBlock> sb, uint32_t perm, TaskId id, uint64_t 
 }
 
 }  // namespace starry::proc
+
+namespace starry {
+
+Result<Ref<ThreadGroup>> proc_group_of_directory(const File& f) {
+  const auto* dir = f.path ? dynamic_cast<const proc::TaskDir*>(f.path->dentry->inode()) : nullptr;
+  if (dir == nullptr || dir->is_thread()) return Error{EBADF};
+  const Task* t = dir->id().find();
+  if (t == nullptr) return Error{ESRCH};
+  return t->group;
+}
+
+}  // namespace starry
