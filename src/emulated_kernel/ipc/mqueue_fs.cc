@@ -99,7 +99,7 @@ const Path& kernel_mount() {
 // lookup_noperm(): one component.
 Result<void> check_name(const std::string& name) {
   if (name.empty()) return Error{ENOENT};
-  if (name == "." || name == ".." || name.find('/') != name.npos) return Error{EACCES};
+  if (const std::string_view v = name; v == "." || v == ".." || v.find('/') != v.npos) return Error{EACCES};
   if (name.size() > NAME_LEN_MAX) return Error{ENAMETOOLONG};
   return {};
 }
