@@ -20,8 +20,9 @@ inline constexpr uint32_t MAX_SLOTS = 4096;           // carriers per address sp
 inline constexpr uint64_t CHANNEL_SIZE = 128 * 1024;  // bytes per channel
 inline constexpr uint64_t AREA_SIZE = 64 * 1024;      // per carrier: Area, then its signal stack
 
-// Host signals that the stub uses: the kick (a real-time one that nothing else sends) and the traps.
-inline constexpr int KICK_SIGNAL = 63;
+// The host signal of a kick, SIGURG: one that nothing else sends and that does no harm to a process without
+// the stub. Not a real-time one, which the host refuses when too many are queued (RLIMIT_SIGPENDING).
+inline constexpr int KICK_SIGNAL = 23;
 
 enum Event : uint32_t {
   EV_NONE,

@@ -1,11 +1,13 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -110,6 +112,27 @@ static bool sort_maps(int pid, std::vector<Platform::FixedMap>* fixed, Unmap* un
   return true;
 }
 
+// What the host must offer besides (see make()), as one line; empty if it does.
+static std::string missing_on_host() {
+  utsname host{};
+  int major = 0, minor = 0;
+  if (uname(&host) == 0 && sscanf(host.release, "%d.%d", &major, &minor) == 2 &&
+      (major < 5 || (major == 5 && minor < 15)))
+    return std::string("Linux 5.15 or later is needed, this is ") + host.release;
+  // Without a filter this is EFAULT where filters are allowed.
+  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, nullptr) == 0 || errno != EFAULT)
+    return std::string("the host does not allow seccomp filters: ") + strerror(errno);
+  return {};
+}
+
+// Whether we may read and write another process's memory (ptrace(2), "Ptrace access mode checking").
+static bool reachable(GuestProcess& p) {
+  uint64_t word = 0;
+  return p.peek(STUB_ADDR, &word, sizeof word).ok() &&
+         p.poke(AREAS_ADDR + sizeof(uint64_t) * 8, &word, sizeof word)
+             .ok();  // unused, below the signal stack
+}
+
 bool ProcessPool::Impl::make(Pristine* out) {
   int channels = memfd_create("starry-channels", MFD_CLOEXEC);
   int pair[2] = {-1, -1};
@@ -137,7 +160,11 @@ bool ProcessPool::Impl::make(Pristine* out) {
   Hello hello;
   Unmap unmap;
   if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello || !sort_maps(pid, &process->fixed, &unmap)) {
-    why = "a guest process does not start (does the host allow seccomp filters and memfd?)";
+    why = "a guest process does not start (does the host allow programs in a memfd?)";
+    return false;
+  }
+  if (!reachable(*process)) {
+    why = std::string("the host does not let us reach the memory of a guest process: ") + strerror(errno);
     return false;
   }
   auto thread = std::make_unique<GuestThread>(process, 0);
@@ -178,6 +205,8 @@ ProcessPool& ProcessPool::instance() {
 }
 
 Result<void> ProcessPool::start(int ready, std::string* why) {
+  *why = missing_on_host();
+  if (!why->empty()) return Error{ENOSYS};
   impl_ = new Impl;
   impl_->keep = ready;
   if (!impl_->open_stub()) {
