@@ -1,15 +1,11 @@
-// I/O priorities (ioprio_set(2)): kept and shown, as they are on Linux without an I/O scheduler. kcmp(2).
+// I/O priorities (ioprio_set(2)): kept and shown, as they are on Linux without an I/O scheduler.
 #include <linux/capability.h>
-#include <linux/kcmp.h>
 
 #include <algorithm>
-#include <functional>
 #include <vector>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
-#include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/task/task.h"
-#include "vfs/fs_context.h"
 
 namespace starry {
 
@@ -75,43 +71,6 @@ SysResult sys_ioprio_get(Task& t, int which, int who) {
     best = best == 0 ? prio : std::min(best, prio);
   }
   return best;
-}
-
-// The order of two objects is that of their addresses; which is all that kcmp promises.
-SysResult sys_kcmp(Task& t, int pid1, int pid2, int type, unsigned long idx1, unsigned long idx2) {
-  const Task* a = find_task(pid1);
-  const Task* b = find_task(pid2);
-  if (a == nullptr || b == nullptr) return Error{ESRCH};
-  if (!may_inspect(t, *a) || !may_inspect(t, *b)) return Error{EPERM};
-  const void *x = nullptr, *y = nullptr;
-  switch (type) {
-    case KCMP_FILE:
-      x = a->files ? a->file(static_cast<int>(idx1)) : nullptr;
-      y = b->files ? b->file(static_cast<int>(idx2)) : nullptr;
-      if (x == nullptr || y == nullptr) return Error{EBADF};
-      break;
-    case KCMP_VM:
-      x = a->mm.get(), y = b->mm.get();
-      break;
-    case KCMP_FILES:
-      x = a->files.get(), y = b->files.get();
-      break;
-    case KCMP_FS:
-      x = a->fs.get(), y = b->fs.get();
-      break;
-    case KCMP_SIGHAND:
-      x = a->group->signals.handlers.get(), y = b->group->signals.handlers.get();
-      break;
-    case KCMP_IO:
-      break;  // nobody has an I/O context
-    case KCMP_SYSVSEM:
-      x = a->sem_undo.get(), y = b->sem_undo.get();
-      break;
-    default:
-      return Error{EINVAL};
-  }
-  if (x == y) return 0;
-  return std::less<const void*>()(x, y) ? 1 : 2;
 }
 
 }  // namespace starry
