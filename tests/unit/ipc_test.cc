@@ -5,15 +5,20 @@
 #include <random>
 
 #include "emulated_kernel/ipc/sem.h"
+#include "unit/fiber_world.h"
 
 namespace starry {
 namespace {
+
+struct SemSetTest : testing::Test {
+  FiberWorld world;  // operations note the time
+};
 
 SemSet::Waiter waiter(std::span<const GuestSembuf> ops, SemUndoList* undo = nullptr) {
   return SemSet::Waiter{.ops = ops, .undo = undo, .pid = 7, .queue = {}};
 }
 
-TEST(SemSet, AllOrNothing) {
+TEST_F(SemSetTest, AllOrNothing) {
   SemSet s(2);
   s.sems[0].value = 3;
   const GuestSembuf too_much[] = {{0, -2, 0}, {1, -1, 0}};
@@ -33,7 +38,7 @@ TEST(SemSet, AllOrNothing) {
   EXPECT_EQ(s.sems[1].pid, 7);
 }
 
-TEST(SemSet, UndoIsTakenBackWithTheOperation) {
+TEST_F(SemSetTest, UndoIsTakenBackWithTheOperation) {
   SemSet s(2);
   SemUndoList undo;
   const GuestSembuf fails[] = {{0, 5, SEM_UNDO}, {1, -1, 0}};
@@ -48,7 +53,7 @@ TEST(SemSet, UndoIsTakenBackWithTheOperation) {
 }
 
 // Random operations on a set, one call at a time, against a model that copies the values first.
-TEST(SemSet, RandomOperationsMatchTheModel) {
+TEST_F(SemSetTest, RandomOperationsMatchTheModel) {
   std::mt19937 random(1);
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   SemSet s(3);
