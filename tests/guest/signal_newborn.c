@@ -18,7 +18,7 @@ static pid_t spinner(void) {
 int main(void) {
   signal(SIGUSR1, leave);
   int killed = 0, ended = 0, left = 0, stopped = 0, continued = 0, status;
-  for (int i = 0; i < 50; i++) {
+  for (int i = 0; i < 20; i++) {
     pid_t p = spinner();
     kill(p, SIGTERM);
     if (waitpid(p, &status, 0) == p && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) ended++;

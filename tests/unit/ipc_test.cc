@@ -10,9 +10,7 @@
 namespace starry {
 namespace {
 
-struct SemSetTest : testing::Test {
-  FiberWorld world;  // operations note the time
-};
+class SemSetTest : public FiberWorld {};  // operations note the time
 
 SemSet::Waiter waiter(std::span<const GuestSembuf> ops, SemUndoList* undo = nullptr) {
   return SemSet::Waiter{.ops = ops, .undo = undo, .pid = 7, .queue = {}};
