@@ -129,6 +129,7 @@ SysResult Socket::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
       if (accepting()) return Error{EINVAL};
       return put_int(unsent_bytes());
     case SIOCATMARK:
+      if (family() != AF_UNIX && type() != SOCK_STREAM) return Error{ENOTTY};
       return put_int(at_oob_mark());
     case FIOSETOWN:
     case SIOCSPGRP: {
@@ -156,6 +157,8 @@ SysResult Socket::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
     default:
       break;
   }
+  const bool takes_ifreq = cmd != SIOCADDRT && cmd != SIOCDELRT;
+  if (is_change(cmd) && takes_ifreq) TRY(t.mem().get(UserPtr<ifreq>{arg}));
   if (is_change(cmd)) return Error{net_capable(CAP_NET_ADMIN_NR) ? EOPNOTSUPP : EPERM};
   ifreq scratch{};
   TRY(answer_lo(cmd, family_, &scratch));  // ENOTTY goes before EFAULT and ENODEV

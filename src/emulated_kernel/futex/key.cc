@@ -16,6 +16,10 @@ Result<FutexKey> futex_key(const Mm& mm, UserAddr addr, bool shared) {
   if (!v->shared()) return FutexKey{FutexKey::Kind::private_memory, space, 0, addr};
   const uint64_t offset = v->offset + (addr - v->start);
   if (!v->file) return FutexKey{FutexKey::Kind::anonymous, v->dev, v->ino, offset};
+  // The page must be there: not so behind the end of a truncated file.
+  uint32_t word;
+  auto got = mm.space->peek(addr, &word, sizeof word);
+  if (!got || *got != sizeof word) return Error{EFAULT};
   return FutexKey{FutexKey::Kind::file, v->dev, v->ino, offset};
 }
 

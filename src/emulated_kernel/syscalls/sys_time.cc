@@ -51,6 +51,9 @@ SysResult start_relative_sleep(Task& t, Clock clock, const timespec& span, UserP
 // What an unprivileged reader of an unsynchronised clock sees.
 SysResult read_timex(Task& t, UserPtr<timex> buf) {
   const timex request = TRY(t.mem().get(buf));
+  constexpr unsigned ADJTIME = 0x8000;  // ADJ_ADJTIME: only as part of ADJ_OFFSET_SINGLESHOT
+  if ((request.modes & ADJTIME) != 0 && (request.modes & ADJ_OFFSET_SINGLESHOT) != ADJ_OFFSET_SINGLESHOT)
+    return Error{EINVAL};
   if (request.modes != 0 && request.modes != ADJ_OFFSET_SS_READ) return Error{EPERM};
   const timespec now = timespec_from_ns(platform().realtime_ns());
   timex tx{};
