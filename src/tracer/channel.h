@@ -16,6 +16,8 @@ inline constexpr uint64_t INFO_ADDR = 0x6f1000000000;      // InfoPage (read-onl
 inline constexpr uint64_t CHANNELS_ADDR = 0x6f2000000000;  // Channel[MAX_SLOTS], shared
 inline constexpr uint64_t AREAS_ADDR = 0x6f3000000000;     // Area[MAX_SLOTS], private
 
+inline constexpr uint64_t STUB_SIZE = 0x1000000;  // at most
+
 inline constexpr uint32_t MAX_SLOTS = 4096;           // carriers per address space
 inline constexpr uint64_t CHANNEL_SIZE = 128 * 1024;  // bytes per channel
 inline constexpr uint64_t AREA_SIZE = 64 * 1024;      // per carrier: Area, then its signal stack
@@ -26,7 +28,8 @@ inline constexpr int KICK_SIGNAL = 23;
 
 enum Event : uint32_t {
   EV_NONE,
-  EV_SYSCALL,
+  EV_SYSCALL,       // a `syscall` instruction that trapped
+  EV_SYSCALL_FAST,  // one that was rewritten
   EV_KICKED,
   EV_FAULT,
   EV_STARTED,
@@ -45,7 +48,7 @@ enum Action : uint32_t {
   ACT_EXIT,        // end of the carrier
 };
 
-// A short sleep that the carrier does on its own unless the kernel takes it over; see nap() in stub/stub.cc.
+// A short sleep that the carrier does on its own unless the kernel takes it over; see nap() in stub/nap.cc.
 inline constexpr int64_t MAX_NAP_NS = 10'000'000;
 enum Nap : uint32_t { NAP_NONE, NAP_OFFERED, NAP_TAKEN };
 
@@ -72,9 +75,17 @@ struct SignalFrame {
 inline constexpr uint32_t MAX_IN = 8, MAX_OUT = 32, MAX_OPS = 24;
 inline constexpr uint32_t DATA_SIZE = CHANNEL_SIZE - 8192;
 
+// What the stub answers itself; InfoPage::answer says which call is which word.
+inline constexpr uint32_t ANSWER_COUNT = 7;
+struct Answers {
+  uint32_t valid = 0;  // the kernel has filled it
+  uint32_t value[ANSWER_COUNT] = {};
+};
+
 struct Channel {
-  // Written by the guest.
-  alignas(64) uint32_t event;
+  // Written by the guest. ring_seq: event number; the supervisor handles one event per number.
+  alignas(64) uint32_t ring_seq;
+  uint32_t event;
   uint32_t in_count;
   uint32_t in_used;  // bytes of data[] that inputs take
   uint32_t host_tid;
@@ -86,27 +97,29 @@ struct Channel {
   Window in[MAX_IN];
   uint64_t nap_until;  // CLOCK_MONOTONIC ns
   uint64_t napped;     // ns, all naps that the kernel did not take over
-  // Written by both in turn: by the guest with an event, by the kernel with a reply.
+  // Written by the guest with an event, and by the kernel with a reply that says so (`regs_changed`).
   alignas(64) GuestRegs regs;
-  // Written by the kernel.
+  // Written by the kernel. What every reply needs is in one cache line.
   alignas(64) uint32_t reply_seq;  // futex word
   uint32_t action;
   uint32_t out_count;
-  uint32_t set_fs;   // load regs.fs_base
-  uint32_t no_spin;  // the answer will take long: sleep at once
-  uint32_t kicked;   // a kick was sent since the last reply
+  uint32_t set_fs;        // load regs.fs_base
+  uint32_t no_spin;       // the answer will take long: sleep at once
+  uint32_t kicked;        // a kick was sent since the last reply
+  uint32_t regs_changed;  // else only rax is new, and here
+  uint64_t rax;
+  Answers answers;
   uint32_t nops;
   uint32_t new_slot;
   uint64_t clone_flags;
-  uint32_t id;  // bit number in the doorbell
+  uint32_t id;          // bit number in the doorbell
+  uint64_t patch_site;  // of slot 0: the instruction that is being rewritten; breakpoints there wait
   Window out[MAX_OUT];
   Op ops[MAX_OPS];
   SignalFrame sig;
   // The carrier sleeps on reply_seq.
   alignas(64) uint32_t parked;
   uint32_t nap;  // enum Nap: offered and withdrawn by the guest, taken by the kernel
-  // Event number; the supervisor handles one event per number.
-  alignas(64) uint32_t ring_seq;
   alignas(64) uint8_t data[];
 };
 static_assert(sizeof(Channel) <= 8192);
@@ -135,8 +148,9 @@ struct Precopy {
 inline constexpr uint32_t MAX_PRECOPY = 3, PRECOPY_SYSCALLS = 512;
 
 struct InfoPage {
-  uint32_t spin;     // turns to spin before sleeping
-  uint32_t may_nap;  // no task waits for a CPU, and nobody wants to see every call
+  uint32_t spin;                     // turns to spin before sleeping
+  uint32_t may_nap;                  // no task waits for a CPU, and nobody wants to see every call
+  uint8_t answer[PRECOPY_SYSCALLS];  // by number: 1 + index in Answers, 0: ask the kernel
   Precopy precopy[PRECOPY_SYSCALLS][MAX_PRECOPY];
 };
 inline constexpr uint64_t INFO_SIZE = 16 * 1024;
@@ -147,6 +161,8 @@ static_assert(sizeof(InfoPage) <= INFO_SIZE && sizeof(Doorbell) <= DOORBELL_SIZE
 // First message of a new process to the supervisor, and the answer: ranges to unmap.
 struct Hello {
   uint64_t vdso;
+  uint64_t fast_entry;   // where trampolines jump to
+  uint32_t trampolines;  // bit i: TRAMPOLINE_AREAS[i] is there
 };
 struct Unmap {
   uint32_t count, pad;

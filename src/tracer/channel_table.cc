@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "tracer/guest_process.h"
@@ -17,13 +18,12 @@ ChannelTable& ChannelTable::instance() {
   return table;
 }
 
-bool ChannelTable::init(uint32_t spin) {
+bool ChannelTable::init() {
   info_fd_ = memfd_create("starry-info", MFD_CLOEXEC);
   if (info_fd_ < 0 || ftruncate(info_fd_, INFO_SIZE + DOORBELL_SIZE) != 0) return false;
   void* p = mmap(nullptr, INFO_SIZE + DOORBELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, info_fd_, 0);
   if (p == MAP_FAILED) return false;
   info_ = static_cast<InfoPage*>(p);
-  info_->spin = spin;
   doorbell_ = reinterpret_cast<Doorbell*>(static_cast<char*>(p) + INFO_SIZE);
   return true;
 }
@@ -38,6 +38,29 @@ uint32_t ChannelTable::attach(GuestThread* t) {
 }
 
 void ChannelTable::detach(uint32_t id) { slots_[id].store(nullptr, std::memory_order_release); }
+
+void ChannelTable::unpoll(GuestThread* t) {
+  auto it = std::find(polled_.begin(), polled_.end(), t);
+  if (it == polled_.end()) return;
+  *it = polled_.back();
+  polled_.pop_back();
+}
+
+GuestThread* ChannelTable::next_rung() {
+  constexpr uint32_t DOORBELL_EVERY = 16;  // also while polled threads ring all the time
+  if (++polls_ % DOORBELL_EVERY != 0) {
+    for (size_t i = 0, n = polled_.size(); i < n; ++i) {
+      if (next_polled_ >= n) next_polled_ = 0;
+      GuestThread* t = polled_[next_polled_++];
+      if (t->rang()) return t;
+    }
+  }
+  for (int64_t id; (id = next(doorbell_->rung, pending_rung_)) >= 0;)
+    if (GuestThread* t = get(static_cast<uint32_t>(id))) return t;
+  for (GuestThread* t : polled_)
+    if (t->rang()) return t;
+  return nullptr;
+}
 
 int64_t ChannelTable::next(DoorbellBits& from, DoorbellBits& pending) {
   for (uint32_t s = 0; s < DOORBELL_WORDS / 64; ++s) {
@@ -59,6 +82,8 @@ int64_t ChannelTable::next(DoorbellBits& from, DoorbellBits& pending) {
 }
 
 bool ChannelTable::anything() const {
+  for (const GuestThread* t : polled_)
+    if (t->rang()) return true;
   for (const DoorbellBits* b : {&doorbell_->rung, &doorbell_->naps})
     for (const uint64_t& s : b->summary)
       if (__atomic_load_n(&s, __ATOMIC_SEQ_CST) != 0) return true;

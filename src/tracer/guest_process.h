@@ -10,6 +10,7 @@
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/sync/wait.h"
 #include "tracer/channel.h"
+#include "tracer/rewriter.h"
 
 namespace starry {
 
@@ -21,17 +22,23 @@ class ChannelTable {
  public:
   static ChannelTable& instance();
   // Creates the shared pages; false with errno set.
-  bool init(uint32_t spin);
+  bool init();
   int info_fd() const { return info_fd_; }
   chan::Doorbell& doorbell() { return *doorbell_; }
+  chan::InfoPage& info() { return *info_; }
   // Doorbell numbers. Thread-safe: processes are made ready on a thread of their own.
   uint32_t attach(GuestThread* t);  // MAX_CHANNELS when none is free
   void detach(uint32_t id);
   GuestThread* get(uint32_t id) { return slots_[id].load(std::memory_order_acquire); }
-  // Next channel that has rung, or offers a nap, or -1.
-  int64_t next_rung() { return next(doorbell_->rung, pending_rung_); }
+  // Threads that run in user mode or carry out an action: their events are looked for in their channels. All
+  // others ring the doorbell. On the kernel thread.
+  void poll(GuestThread* t) { polled_.push_back(t); }
+  void unpoll(GuestThread* t);
+  // Next thread that may have an event, or null.
+  GuestThread* next_rung();
+  // Next channel that offers a nap, or -1.
   int64_t next_nap() { return next(doorbell_->naps, pending_naps_); }
-  bool anything() const;  // one of them would find something
+  bool anything() const;  // one of the two would find something
   // Whether carriers may do short sleeps on their own.
   void allow_naps(bool allow);
   // Sleeps until a channel rings, wake() is called or the deadline (CLOCK_MONOTONIC ns) passes.
@@ -52,6 +59,9 @@ class ChannelTable {
   chan::DoorbellBits pending_rung_{}, pending_naps_{};
   std::atomic<GuestThread*> slots_[chan::MAX_CHANNELS] = {};  // half a MiB: never written at the start
   std::atomic<uint32_t> next_id_{0};
+  std::vector<GuestThread*> polled_;  // at most one per emulated CPU, and those that are busy
+  size_t next_polled_ = 0;
+  uint32_t polls_ = 0;
 };
 
 class GuestProcess final : public HostSpace {
@@ -80,6 +90,7 @@ class GuestProcess final : public HostSpace {
   std::vector<GuestThread*> threads;
   Mutex fd_lock;  // descriptors travel in order: one user of the socket at a time
   std::vector<Platform::FixedMap> fixed;
+  Rewriter rewriter{*this};
 
  private:
   int pid_, pidfd_ = -1, socket_, channels_fd_;
@@ -114,6 +125,7 @@ class GuestThread final : public HostThread {
   // Called by the loop when the channel has rung, or offers a nap.
   void on_ring();
   void on_nap();
+  bool rang() const { return __atomic_load_n(&ch_->ring_seq, __ATOMIC_ACQUIRE) != seen_ring_; }
   // The host process is gone: whoever waits for the carrier gets an error.
   void on_death();
   void set_task(Task* t) { task_ = t; }
@@ -131,6 +143,8 @@ class GuestThread final : public HostThread {
   };
   void reply(chan::Action action);
   void report_death();
+  void set_state(State s);
+  void read_regs();
   void load_event();
   void account_naps();
   void finish_outs();
@@ -143,8 +157,9 @@ class GuestThread final : public HostThread {
   uint32_t slot_, id_ = chan::MAX_CHANNELS;
   chan::Channel* ch_;
   Task* task_ = nullptr;
-  GuestRegs regs_{};
-  uint64_t host_fs_ = 0;  // fs_base that the carrier has
+  GuestRegs regs_{}, event_regs_{};  // event_regs_: what the stub has in the channel
+  chan::Answers answers_;            // what was published
+  uint64_t host_fs_ = 0;             // fs_base that the carrier has
   State state_ = State::starting;
   bool resume_wanted_ = false;  // resume() came before the first event
   bool kick_wanted_ = false;    // kick() came after it, or while resume_signal() waited for the event

@@ -12,9 +12,11 @@
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/kernel.h"
+#include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "tracer/guest_process.h"
 #include "tracer/host_cpus.h"
+#include "tracer/stub_answers.h"
 
 namespace starry {
 
@@ -29,9 +31,17 @@ GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
 }
 
 GuestThread::~GuestThread() {
+  set_state(State::gone);
   if (attached()) ChannelTable::instance().detach(id_);
   std::erase(process_->threads, this);
   if (!is_first()) process_->release_slot(slot_);
+}
+
+void GuestThread::set_state(State s) {
+  const auto polled = [](State x) { return x == State::in_guest || x == State::busy; };
+  if (polled(s) && !polled(state_)) ChannelTable::instance().poll(this);
+  if (!polled(s) && polled(state_)) ChannelTable::instance().unpoll(this);
+  state_ = s;
 }
 
 // The carrier that is the host process's first thread.
@@ -51,8 +61,15 @@ void GuestThread::reply(Action action) {
 void GuestThread::finish_outs() {
   std::memcpy(ch_->out, out_, out_count_ * sizeof(Window));
   ch_->out_count = out_count_;
-  ch_->regs = regs_;
-  ch_->set_fs = regs_.fs_base != host_fs_;
+  // Mostly only the result is new; cache lines that nobody writes need not travel.
+  event_regs_.rax = regs_.rax;
+  const bool set_fs = regs_.fs_base != host_fs_;
+  const bool changed = set_fs || std::memcmp(&event_regs_, &regs_, sizeof regs_) != 0;
+  if (changed) ch_->regs = regs_;
+  ch_->regs_changed = changed;
+  ch_->rax = regs_.rax;
+  ch_->set_fs = set_fs;
+  if (task_ != nullptr) StubAnswers::publish(*task_, ch_, answers_);
   host_fs_ = regs_.fs_base;
   out_count_ = 0;
   in_count_ = 0;
@@ -67,7 +84,7 @@ void GuestThread::resume() {
   if (state_ == State::gone) return report_death();
   if (state_ != State::in_kernel) return;
   finish_outs();
-  state_ = State::in_guest;
+  set_state(State::in_guest);
   reply(ACT_RESUME);
 }
 
@@ -81,7 +98,7 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
   f = {s.signo,      s.altstack_flags, s.handler,       s.restorer, s.sp,
        s.saved_mask, s.altstack_sp,    s.altstack_size, {}};
   std::memcpy(f.siginfo, s.siginfo, sizeof f.siginfo);
-  state_ = State::in_guest;
+  set_state(State::in_guest);
   // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
   if (s.again || kick_wanted_) kick();
   reply(ACT_SIGNAL);
@@ -90,7 +107,7 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
 // A pristine process or a new carrier may not have rung yet.
 void GuestThread::wait_for_start() {
   if (state_ != State::starting) return;
-  state_ = State::busy;
+  set_state(State::busy);
   waiter_ = this_fiber();
   fiber_park();
 }
@@ -98,7 +115,7 @@ void GuestThread::wait_for_start() {
 Result<int64_t> GuestThread::run_action(Action action) {
   wait_for_start();
   if (state_ != State::in_kernel) return Error{ESRCH};
-  state_ = State::busy;
+  set_state(State::busy);
   waiter_ = this_fiber();
   reply(action);
   fiber_park();
@@ -111,9 +128,7 @@ Result<int64_t> GuestThread::run_action(Action action) {
 Result<HostThread::SavedFrame> GuestThread::load_signal_frame() {
   ch_->regs = regs_;
   TRY(run_action(ACT_LOAD_FRAME));
-  uint64_t fs = regs_.fs_base;
-  regs_ = ch_->regs;
-  regs_.fs_base = fs;
+  read_regs();
   return SavedFrame{ch_->saved_mask, ch_->saved_sp, ch_->saved_size, ch_->saved_flags};
 }
 
@@ -177,7 +192,7 @@ Result<std::unique_ptr<HostThread>> GuestThread::clone_thread(Task& child) {
   ch_->new_slot = slot;
   auto tid = run_action(ACT_CLONE);
   if (!tid.ok()) {
-    t->state_ = State::gone;
+    t->set_state(State::gone);
     return tid.error();
   }
   t->tid_ = static_cast<int>(*tid);
@@ -208,12 +223,13 @@ Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork
   }
   close(pair[1]);
   if (!pid.ok()) {
-    if (t) t->state_ = State::gone;
+    if (t) t->set_state(State::gone);
     return pid.error();
   }
   process->set_pid(static_cast<int>(*pid));
+  process->rewriter.copy(process_->rewriter);
   t->tid_ = static_cast<int>(*pid);
-  if (process->ended()) t->state_ = State::gone;  // and maybe reaped before its pid was known here
+  if (process->ended()) t->set_state(State::gone);  // and maybe reaped before its pid was known here
   return std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>(std::move(process), std::move(t));
 }
 
@@ -221,18 +237,23 @@ void GuestThread::exit() {
   // Of a process whose first thread is gone the host neither reads the memory (process_vm_readv(2)) nor
   // shows much in /proc/PID: that carrier stays where it waits until the process ends.
   if (state_ == State::in_kernel && !is_first()) {
-    state_ = State::gone;
+    set_state(State::gone);
     out_count_ = 0;
     reply(ACT_EXIT);
   } else {
-    state_ = State::gone;
+    set_state(State::gone);
   }
 }
 
-void GuestThread::load_event() {
-  uint64_t fs = regs_.fs_base;
+void GuestThread::read_regs() {
+  const uint64_t fs = regs_.fs_base;
   regs_ = ch_->regs;
   regs_.fs_base = fs;
+  event_regs_ = regs_;
+}
+
+void GuestThread::load_event() {
+  read_regs();
   out_count_ = 0;
   data_used_ = 0;
   account_naps();
@@ -267,7 +288,7 @@ void GuestThread::on_nap() {
   const uint64_t now = platform().monotonic_ns();
   const timespec left{0, static_cast<long>(std::min<uint64_t>(until - std::min(now, until), MAX_NAP_NS))};
   if (in_count_ == 1 && in_[0].len == sizeof left) std::memcpy(ch_->data + in_[0].off, &left, sizeof left);
-  state_ = State::in_kernel;
+  set_state(State::in_kernel);
   kernel().handle_event(*task_, GuestEvent{GuestEvent::Kind::syscall, {}, 0, 0});
 }
 
@@ -278,7 +299,7 @@ void GuestThread::on_ring() {
   uint32_t event = ch_->event;
   switch (state_) {
     case State::starting:
-      state_ = State::in_kernel;
+      set_state(State::in_kernel);
       if (!resume_wanted_) return;
       resume_wanted_ = false;
       // What came since resume() must be seen: nothing would stop a guest that makes no call.
@@ -290,7 +311,7 @@ void GuestThread::on_ring() {
     case State::busy: {
       // A started event ends the wait for a pristine process; everything else must be the answer.
       if (event != EV_DONE && event != EV_STARTED) return;
-      state_ = State::in_kernel;
+      set_state(State::in_kernel);
       Fiber* f = waiter_;
       waiter_ = nullptr;
       fiber_ready(f);
@@ -301,6 +322,7 @@ void GuestThread::on_ring() {
       GuestEvent e;
       switch (event) {
         case EV_SYSCALL:
+        case EV_SYSCALL_FAST:
           e.kind = GuestEvent::Kind::syscall;
           break;
         case EV_KICKED:
@@ -319,7 +341,9 @@ void GuestThread::on_ring() {
           return;
       }
       load_event();
-      state_ = State::in_kernel;
+      set_state(State::in_kernel);
+      if (event == EV_SYSCALL && task_->mm)
+        process_->rewriter.trapped(*task_->mm, regs_.rip, regs_.rax, process_->threads.size() > 1);
       kernel().handle_event(*task_, e);
       return;
     }
@@ -339,7 +363,7 @@ void GuestThread::report_death() {
 
 void GuestThread::on_death() {
   State was = state_;
-  state_ = State::gone;
+  set_state(State::gone);
   if (was == State::busy && waiter_ != nullptr) {
     fiber_ready(std::exchange(waiter_, nullptr));  // and ends in resume()
     return;

@@ -23,7 +23,7 @@ class HostPlatform final : public Platform {
   uint64_t boottime_ns() override;
   void entropy(void* dst, size_t n) override;
   uint64_t thread_cpu_ns(HostThread& t) override;
-  HostMemory host_memory() override;                   // these three: host_machine.cc
+  HostMemory host_memory() override;  // these three: host_machine.cc
   std::string host_cpuinfo() override;
   uint64_t resident_bytes(HostSpace& space) override;
   Result<NewSpace> new_space(Task& owner) override;

@@ -41,6 +41,7 @@
 #include "tracer/spawn_failure.h"
 #include "tracer/start_error.h"
 #include "tracer/state_dir.h"
+#include "tracer/stub_answers.h"
 #include "tracer/supervisor.h"
 #include "tracer/trace_control.h"
 
@@ -150,6 +151,9 @@ Launch::Launch(const Options& options)
           asio_, options_.name, [this](const control::Frame& first, std::shared_ptr<ControlPeer> peer) {
             return make_control_session(control_host_, first, std::move(peer));
           })) {
+  Rewriter::enabled = !options_.no_rewrite;
+  StubAnswers::enabled = !options_.no_stub_answers;
+  Supervisor::spin_enabled = !options_.no_spin;
   set_log_sink(log_to_stderr);
   if (options_.profile) profile::install(options_.profile);
   set_file_rules(options_.file_rules);

@@ -243,6 +243,15 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
       ->group(instance);
   add_trace_options(app, trace);
 
+  const std::string tests = "Test modes (slower, otherwise the same)";
+  app.add_flag("--no-rewrite", o.no_rewrite, "Leave `syscall` instructions as they are; each traps")
+      ->group(tests);
+
+  app.add_flag("--no-stub-answers", o.no_stub_answers,
+               "Ask the kernel also what the stub knows, such as getpid()")
+      ->group(tests);
+  app.add_flag("--no-spin", o.no_spin, "Sleep at once when waiting for the other side")->group(tests);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -55,6 +55,9 @@ struct Options {
   std::string report_file;  // --report; "" = none
   TraceSetup trace;    // the log of system calls
   bool quiet = false;  // -q
+
+  // Test modes: how it works without one of the things that make it fast.
+  bool no_rewrite = false, no_stub_answers = false, no_spin = false;
 };
 
 // Parses argv. Throws StartError on anything wrong. Returns nothing when --help or --version was

@@ -22,7 +22,8 @@ static bool describe(const ArgSpec& spec, uint8_t arg, Precopy* out) {
     case Kind::STRUCT_IN:
     case Kind::STRUCT_INOUT:
       if (spec.elem_size == 0) return false;
-      *out = {PC_BYTES, arg, spec.len_arg < 0 ? uint8_t{0xff} : static_cast<uint8_t>(spec.len_arg), 0, spec.elem_size};
+      *out = {PC_BYTES, arg, spec.len_arg < 0 ? uint8_t{0xff} : static_cast<uint8_t>(spec.len_arg), 0,
+              spec.elem_size};
       return true;
     default:
       return false;

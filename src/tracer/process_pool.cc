@@ -87,8 +87,14 @@ int ProcessPool::Impl::spawn(int socket, int channels) {
   return pid;
 }
 
+static bool is_trampolines(const Hello& hello, uint64_t start) {
+  for (size_t i = 0; i < std::size(TRAMPOLINE_AREAS); ++i)
+    if ((hello.trampolines >> i & 1) != 0 && TRAMPOLINE_AREAS[i].start == start) return true;
+  return false;
+}
+
 // Which of the new process's maps the guest keeps (vdso, vvar), and which must go.
-static bool sort_maps(int pid, std::vector<Platform::FixedMap>* fixed, Unmap* unmap) {
+static bool sort_maps(int pid, const Hello& hello, std::vector<Platform::FixedMap>* fixed, Unmap* unmap) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/maps", pid);
   FILE* f = fopen(path, "re");
@@ -100,7 +106,7 @@ static bool sort_maps(int pid, std::vector<Platform::FixedMap>* fixed, Unmap* un
     char perms[8], name[256] = "";
     if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %255s", &start, &end, perms, name) < 3) continue;
     if (start >= STUB_ADDR && start < AREAS_ADDR + MAX_SLOTS * AREA_SIZE) continue;
-    if (strcmp(name, "[vsyscall]") == 0) continue;
+    if (strcmp(name, "[vsyscall]") == 0 || is_trampolines(hello, start)) continue;
     if (strcmp(name, "[vdso]") == 0 || strncmp(name, "[vvar", 5) == 0) {
       int prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[2] == 'x' ? PROT_EXEC : 0);
       fixed->push_back({start, end, name, prot});
@@ -159,7 +165,7 @@ bool ProcessPool::Impl::make(Pristine* out) {
   process->set_pid(pid);
   Hello hello;
   Unmap unmap;
-  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello || !sort_maps(pid, &process->fixed, &unmap)) {
+  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello || !sort_maps(pid, hello, &process->fixed, &unmap)) {
     why = "a guest process does not start (does the host allow programs in a memfd?)";
     return false;
   }
@@ -167,6 +173,7 @@ bool ProcessPool::Impl::make(Pristine* out) {
     why = std::string("the host does not let us reach the memory of a guest process: ") + strerror(errno);
     return false;
   }
+  process->rewriter.set_stub(hello.fast_entry, hello.trampolines);
   auto thread = std::make_unique<GuestThread>(process, 0);
   thread->set_host_tid(pid);
   if (!thread->attached() || send(pair[0], &unmap, sizeof unmap, MSG_NOSIGNAL) != sizeof unmap) {

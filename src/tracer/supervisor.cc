@@ -21,6 +21,7 @@
 #include "tracer/host_cpus.h"
 #include "tracer/precopy_table.h"
 #include "tracer/start_error.h"
+#include "tracer/stub_answers.h"
 
 namespace starry {
 
@@ -51,14 +52,14 @@ void raise_limits() {
 
 }  // namespace
 
+bool Supervisor::spin_enabled = true;
+
 Supervisor::Supervisor(KernelConfig config) {
   fill_standard_fds();
   raise_limits();
   prctl(PR_SET_TIMERSLACK, 1);
   set_platform(&host_platform);
-  bool spare_cpu = host_cpu_count() > 1;
-  if (!ChannelTable::instance().init(spare_cpu ? GUEST_SPIN : 0))
-    start_error("cannot create shared memory: {}", strerror(errno));
+  if (!ChannelTable::instance().init()) start_error("cannot create shared memory: {}", strerror(errno));
   fill_precopy_table(ChannelTable::instance().info_fd());
   std::string why;
   if (!ProcessPool::instance().start(POOL_SIZE, &why).ok()) start_error("{}", why);
@@ -76,9 +77,19 @@ void Supervisor::run(std::function<void()> boot) {
 
 void Supervisor::quit() { fibers_quit(); }
 
+// Whoever waits may spin while not every host CPU runs a guest; else the other side needs this very CPU.
+bool Supervisor::may_spin() {
+  const bool spare = spin_enabled && scheduler().nr_running() < host_cpu_count();
+  uint32_t& turns = ChannelTable::instance().info().spin;
+  if (spare != (turns != 0)) __atomic_store_n(&turns, spare ? GUEST_SPIN : 0, __ATOMIC_RELAXED);
+  return spare;
+}
+
 void Supervisor::turn() {
   bool did = false;
   ChannelTable& table = ChannelTable::instance();
+  StubAnswers::update(table.info());
+  may_spin();
   // First: nothing else may see these threads as running.
   for (int64_t id; (id = table.next_nap()) >= 0;) {
     did = true;
@@ -90,10 +101,10 @@ void Supervisor::turn() {
     if (fibers_pending()) return;
   }
   for (int i = 0; i < 64; ++i) {
-    int64_t id = table.next_rung();
-    if (id < 0) break;
+    GuestThread* t = table.next_rung();
+    if (t == nullptr) break;
     did = true;
-    if (GuestThread* t = table.get(static_cast<uint32_t>(id))) t->on_ring();
+    t->on_ring();
     if (fibers_pending()) return;
   }
   uint64_t deadline = kernel_->run_pending();
@@ -110,9 +121,8 @@ void Supervisor::idle(uint64_t deadline) {
   auto something = [&] { return table.anything() || host_platform.posted(); };
   uint64_t start = host_platform.monotonic_ns();
   if (start >= deadline) return;
-  // Only a guest in user mode can ring soon; and it must not be one that needs this very CPU.
-  const int running = scheduler().nr_running();
-  if (running > 0 && running < host_cpu_count() && !std::exchange(table.woke_sleeper, false)) {
+  // Only a guest in user mode can ring soon.
+  if (scheduler().nr_running() > 0 && may_spin() && !std::exchange(table.woke_sleeper, false)) {
     for (;;) {
       for (int i = 0; i < 32; ++i) {
         if (something()) return;

@@ -20,8 +20,10 @@ class Supervisor {
   void quit();  // kernel thread
 
   HostPlatform host_platform;
+  static bool spin_enabled;  // switched off by --no-spin
 
  private:
+  bool may_spin();
   void turn();
   void idle(uint64_t deadline);
   void watch_children();

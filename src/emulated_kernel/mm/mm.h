@@ -38,6 +38,18 @@ inline constexpr uint64_t GUEST_MIN_ADDR = 0x10000;  // vm.mmap_min_addr
 inline constexpr uint64_t GUEST_TASK_SIZE = 0x7ffffffff000;
 inline constexpr uint64_t GUEST_RESERVED_START = 0x6f0000000000;
 inline constexpr uint64_t GUEST_RESERVED_END = 0x700000000000;
+// Small windows beside programs and libraries for the jumps of rewritten system calls (tracer/trampoline.h).
+struct AddressRange {
+  uint64_t start, end;
+};
+inline constexpr AddressRange GUEST_TRAMPOLINES[] = {
+    {0x7ffff8000000, 0x7ffff8100000}, {0x555555400000, 0x555555500000}, {0x100000, 0x200000}};
+inline constexpr bool is_reserved(uint64_t start, uint64_t end) {
+  if (start < GUEST_RESERVED_END && end > GUEST_RESERVED_START) return true;
+  for (const AddressRange& r : GUEST_TRAMPOLINES)
+    if (start < r.end && end > r.start) return true;
+  return false;
+}
 inline constexpr uint64_t GUEST_STACK_TOP = 0x7ffffffff000;
 // Where mmap grows down from, unless the stack limit is large; and stack_guard_gap, which keeps maps away
 // from the lower end of a stack.

@@ -133,7 +133,7 @@ Result<void> Mm::munmap(HostThread& by, uint64_t addr, uint64_t len) {
   if ((addr & (PAGE - 1)) != 0 || addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr)
     return Error{EINVAL};
   len = page_up(len);
-  if (len == 0 || (addr < GUEST_RESERVED_END && addr + len > GUEST_RESERVED_START)) return Error{EINVAL};
+  if (len == 0 || is_reserved(addr, addr + len)) return Error{EINVAL};
   MutexGuard guard(lock);
   return unmap_locked(by, addr, addr + len);
 }
@@ -198,7 +198,7 @@ Result<uint64_t> Mm::brk(HostThread& by, uint64_t addr) {
   if (new_top > old_top) {
     constexpr int PROT = PROT_READ | PROT_WRITE;
     const uint64_t more = new_top - old_top;
-    if (new_top > GUEST_RESERVED_START || !is_free(old_top, new_top + PAGE) ||
+    if (is_reserved(old_top, new_top + PAGE) || !is_free(old_top, new_top + PAGE) ||
         !within_limits(more, PROT, MAP_PRIVATE))
       return brk_end;
     if (lock_future && !may_lock_more(more)) return brk_end;

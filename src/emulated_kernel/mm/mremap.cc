@@ -76,7 +76,7 @@ Result<uint64_t> Mm::mremap(HostThread& by, uint64_t old_addr, uint64_t old_len,
   if (v->locked && !may_lock_more(new_len - old_len)) return Error{EAGAIN};
   if (!within_limits(new_len - old_len, v->prot, v->flags)) return Error{ENOMEM};
   bool room = old_len != 0 && !dont_unmap && old_end == v->end && new_end <= GUEST_TASK_SIZE &&
-              is_free(old_end, new_end) && !(old_end < GUEST_RESERVED_END && new_end > GUEST_RESERVED_START);
+              is_free(old_end, new_end) && !is_reserved(old_end, new_end);
   if (room && host_mremap(by, old_addr, old_len, new_len, 0, 0).ok()) {
     Vma grown = *v;
     if (grown.file || grown.ino != 0) grown.offset += old_end - grown.start;

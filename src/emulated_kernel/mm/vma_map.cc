@@ -51,8 +51,13 @@ bool Mm::is_free(uint64_t start, uint64_t end) const {
   return std::prev(it)->second.end <= start;
 }
 
-static bool reserved(uint64_t start, uint64_t end) {
-  return start < GUEST_RESERVED_END && end > GUEST_RESERVED_START;
+// Start of the lowest reserved window that touches the range.
+static uint64_t window_in_the_way(uint64_t start, uint64_t end) {
+  uint64_t lowest = UINT64_MAX;
+  if (start < GUEST_RESERVED_END && end > GUEST_RESERVED_START) lowest = GUEST_RESERVED_START;
+  for (const AddressRange& r : GUEST_TRAMPOLINES)
+    if (start < r.end && end > r.start) lowest = std::min(lowest, r.start);
+  return lowest;
 }
 
 // vm_start_gap(): room that a stack keeps below it.
@@ -72,8 +77,13 @@ uint64_t Mm::find_gap(uint64_t len, uint64_t bottom, uint64_t top) const {
     }
     if (high > low && high - low >= len) {
       uint64_t at = high - len;
-      if (!reserved(at, high)) return at;
-      if (GUEST_RESERVED_START > low && GUEST_RESERVED_START - low >= len) return GUEST_RESERVED_START - len;
+      // Below whatever reserved window is in the way; each step leaves one behind.
+      while (at >= low && is_reserved(at, at + len)) {
+        uint64_t below = window_in_the_way(at, at + len);
+        if (below < low + len) break;
+        at = below - len;
+      }
+      if (!is_reserved(at, at + len)) return at;
     }
     if (!more || it->second.start <= bottom) return 0;
     high = std::min(high, gap_start(it->second));
@@ -84,7 +94,7 @@ uint64_t Mm::find_gap(uint64_t len, uint64_t bottom, uint64_t top) const {
 Result<uint64_t> Mm::choose_address(uint64_t addr, uint64_t len, int flags) const {
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0) {
     if ((addr & 4095) != 0) return Error{EINVAL};
-    if (addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr || reserved(addr, addr + len))
+    if (addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr || is_reserved(addr, addr + len))
       return Error{ENOMEM};
     if (addr < GUEST_MIN_ADDR) return Error{EPERM};
     if ((flags & MAP_FIXED_NOREPLACE) != 0 && !is_free(addr, addr + len)) return Error{EEXIST};
@@ -97,7 +107,7 @@ Result<uint64_t> Mm::choose_address(uint64_t addr, uint64_t len, int flags) cons
   if (addr != 0) {
     addr = (addr + 4095) & ~4095ULL;
     if (addr >= GUEST_MIN_ADDR && len <= GUEST_TASK_SIZE - std::min(addr, GUEST_TASK_SIZE) &&
-        !reserved(addr, addr + len) && is_free(addr, addr + len))
+        !is_reserved(addr, addr + len) && is_free(addr, addr + len))
       return addr;
   }
   uint64_t at = find_gap(len, GUEST_MIN_ADDR, mmap_top);

@@ -73,6 +73,9 @@ void give_children_away(ThreadGroup& g) {
     child->parent_tid = reaper.threads.empty() ? 0 : reaper.leader()->tid;
     child->exit_signal = SIGCHLD;
     reaper.children.push_back(child);
+    // getppid(2) may be answered outside the kernel, from what the thread's last event left there.
+    for (Task* t : child->threads)
+      if (t->host) t->host->kick();
   }
   for (const Ref<ThreadGroup>& child : children) {
     if (child->zombie) report_death(*child);

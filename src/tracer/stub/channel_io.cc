@@ -1,0 +1,168 @@
+// The stub's end of the channel: ringing, waiting, and moving guest memory in and out.
+#include <linux/futex.h>
+#include <linux/socket.h>
+#include <linux/uio.h>
+
+#include "tracer/stub/stub.h"
+
+namespace starry::stub {
+
+using namespace chan;
+
+void set_bit(DoorbellBits& to, uint32_t id) {
+  id %= MAX_CHANNELS;
+  __atomic_fetch_or(&to.bits[id / 64], 1ULL << (id % 64), __ATOMIC_SEQ_CST);
+  __atomic_fetch_or(&to.summary[id / 4096], 1ULL << (id / 64 % 64), __ATOMIC_SEQ_CST);
+}
+
+// The kernel looks at the channel by itself while the carrier runs the guest or an action; at its first event
+// it does not know the carrier yet, and finds it by the doorbell.
+void ring(Channel* ch) {
+  Doorbell& db = doorbell();
+  __atomic_fetch_add(&ch->ring_seq, 1, __ATOMIC_SEQ_CST);
+  if (ch->event == EV_STARTED) {
+    set_bit(db.rung, ch->id);
+  }
+  if (__atomic_load_n(&db.sleeping, __ATOMIC_SEQ_CST) != 0 &&
+      __atomic_exchange_n(&db.sleeping, 0, __ATOMIC_SEQ_CST) != 0) {
+    // A sleeper takes longer to answer than spinning is worth, and may need this very CPU.
+    __atomic_store_n(&ch->no_spin, 1, __ATOMIC_RELAXED);
+    sys(__NR_futex, u(&db.sleeping), FUTEX_WAKE, 1);
+  }
+}
+
+void wait_reply(Channel* ch, uint32_t seen) {
+  for (uint32_t i = info().spin; i != 0; --i) {
+    if (__atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE) != seen) return;
+    if (__atomic_load_n(&ch->no_spin, __ATOMIC_RELAXED) != 0) break;
+    __builtin_ia32_pause();
+  }
+  __atomic_store_n(&ch->parked, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) == seen)
+    sys(__NR_futex, u(&ch->reply_seq), FUTEX_WAIT, seen);
+  __atomic_store_n(&ch->parked, 0, __ATOMIC_RELAXED);
+}
+
+void report(Channel* ch) {
+  uint32_t seen = last_reply(ch);
+  ring(ch);
+  wait_reply(ch, seen);
+}
+
+bool report_call(Channel* ch) {
+  uint32_t seen = last_reply(ch);
+  switch (nap(ch, seen)) {
+    case NapEnd::over:
+      return false;
+    case NapEnd::refused:
+      ring(ch);
+      break;
+    case NapEnd::taken:
+      break;
+  }
+  wait_reply(ch, seen);
+  return true;
+}
+
+void precopy(Channel* ch, uint64_t nr) {
+  ch->in_count = 0;
+  ch->in_used = 0;
+  if (nr >= PRECOPY_SYSCALLS) return;
+  const GuestRegs& r = ch->regs;
+  const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
+  uint32_t used = 0, count = 0;
+  for (const Precopy& p : info().precopy[nr]) {
+    if (p.kind == PC_NONE) break;
+    uint64_t addr = args[p.arg];
+    if (addr == 0) continue;
+    uint32_t room = DATA_SIZE / 2 - used;
+    long len;
+    if (p.kind == PC_STRING) {
+      // Up to the end of the page only: what follows may not be mapped, and the string may end before.
+      uint64_t max = 4096 - (addr & 4095);
+      len = stub_copy_string(reinterpret_cast<char*>(ch->data + used), reinterpret_cast<const char*>(addr),
+                             max < room ? max : room);
+      if (len <= 0) continue;
+    } else {
+      uint64_t n = p.len_arg == 0xff ? p.size : args[p.len_arg] * p.size;
+      if (n == 0 || n > room || (p.len_arg != 0xff && args[p.len_arg] > room)) continue;
+      if (stub_copy(ch->data + used, reinterpret_cast<const void*>(addr), n) != 0) continue;
+      len = static_cast<long>(n);
+    }
+    ch->in[count++] = {addr, static_cast<uint32_t>(len), used};
+    used = (used + static_cast<uint32_t>(len) + 15) & ~15u;
+    if (used >= DATA_SIZE / 2) break;
+  }
+  ch->in_count = count;
+  ch->in_used = used;
+}
+
+bool write_outs(Channel* ch) {
+  bool good = true;
+  uint32_t n = ch->out_count;
+  for (uint32_t i = 0; i < n && i < MAX_OUT; ++i)
+    good &=
+        stub_copy(reinterpret_cast<void*>(ch->out[i].addr), ch->data + ch->out[i].off, ch->out[i].len) == 0;
+  return good;
+}
+
+long receive_fds(int* fds, int want) {
+  struct {
+    struct msghdr_user {
+      void* name;
+      int namelen, pad;
+      iovec* iov;
+      uint64_t iovlen;
+      void* control;
+      uint64_t controllen;
+      uint32_t flags;
+    } m;
+  } h = {};
+  char byte;
+  iovec iov{&byte, 1};
+  alignas(8) char control[64];
+  h.m.iov = &iov;
+  h.m.iovlen = 1;
+  h.m.control = control;
+  h.m.controllen = sizeof control;
+  long r;
+  do r = sys(__NR_recvmsg, static_cast<uint64_t>(g.socket), u(&h.m), 0);
+  while (r == -4);  // EINTR
+  if (r <= 0) return r == 0 ? -32 : r;
+  uint64_t len = *reinterpret_cast<uint64_t*>(control);
+  if (h.m.controllen < 16 || len < 16 + 4 * static_cast<uint64_t>(want)) return -9;
+  for (int i = 0; i < want; ++i) fds[i] = reinterpret_cast<int*>(control + 16)[i];
+  return 0;
+}
+
+int64_t run_ops(Channel* ch) {
+  int64_t r = 0;
+  uint32_t n = ch->nops;
+  for (uint32_t i = 0; i < n && i < MAX_OPS; ++i) {
+    Op op = ch->ops[i];
+    if (op.nr == -1) {
+      long old = stub_cmpxchg(reinterpret_cast<uint32_t*>(op.args[0]), static_cast<uint32_t>(op.args[1]),
+                              static_cast<uint32_t>(op.args[2]));
+      r = old < 0 ? -14 : old;
+    } else {
+      int fd = -1;
+      if (op.wants_fd) {
+        r = receive_fds(&fd, 1);
+        if (r < 0) return r;
+        op.args[4] = static_cast<uint64_t>(fd);
+      }
+      r = sys(op.nr, op.args[0], op.args[1], op.args[2], op.args[3], op.args[4], op.args[5]);
+      if (fd >= 0) sys(__NR_close, static_cast<uint64_t>(fd));
+    }
+    if (r < 0 && r > -4096) {
+      // The descriptors of the rest are on their way: take them so that the next batch fits.
+      for (uint32_t j = i + 1; j < n && j < MAX_OPS; ++j)
+        if (int fd; ch->ops[j].wants_fd && receive_fds(&fd, 1) == 0)
+          sys(__NR_close, static_cast<uint64_t>(fd));
+      return r;
+    }
+  }
+  return r;
+}
+
+}  // namespace starry::stub

@@ -1,0 +1,68 @@
+// System calls that come from a trampoline. What only changes the result is done here; all else traps, and
+// goes on in the host's signal frame as if the `syscall` instruction had trapped.
+#include <asm/prctl.h>
+
+#include "tracer/stub/stub.h"
+
+namespace starry::stub {
+
+using namespace chan;
+
+static_assert(offsetof(Channel, regs) == 384 && offsetof(GuestRegs, rax) == 104 &&
+              offsetof(GuestRegs, rip) == 128);
+
+namespace {
+
+// Carries out a reply. True: the channel holds the registers that the guest goes on with.
+bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
+  take_result(ch);
+  if (ch->regs.rip != rip || ch->regs.rsp != rsp || ch->regs.eflags != eflags) return false;
+  if (!write_outs(ch)) ch->regs.rax = static_cast<uint64_t>(-14);  // EFAULT: unmapped meanwhile
+  if (ch->set_fs) sys(__NR_arch_prctl, ARCH_SET_FS, ch->regs.fs_base);
+  return true;
+}
+
+}  // namespace
+
+}  // namespace starry::stub
+
+using namespace starry::chan;
+using namespace starry::stub;
+
+extern "C" Channel* stub_fast_call(Channel* ch) {
+  const uint64_t nr = ch->regs.rax;
+  if (nr < PRECOPY_SYSCALLS && info().answer[nr] != 0 &&
+      __atomic_load_n(&ch->answers.valid, __ATOMIC_ACQUIRE) != 0) {
+    ch->regs.rax = ch->answers.value[info().answer[nr] - 1];
+    return ch;
+  }
+  const uint64_t rip = ch->regs.rip, rsp = ch->regs.rsp, eflags = ch->regs.eflags;
+  // A kick before the event is answered by the event.
+  __atomic_store_n(&this_area()->kicked, 0, __ATOMIC_RELAXED);
+  ch->event = EV_SYSCALL_FAST;
+  precopy(ch, nr);
+  if (!report_call(ch)) {
+    ch->regs.rax = 0;
+    return ch;
+  }
+  for (;; report(ch)) {
+    switch (ch->action) {
+      case ACT_RESUME:
+        if (!resume_here(ch, rip, rsp, eflags)) stub_gate_trap();
+        return ch;
+      case ACT_OPS:
+        ch->op_result = run_ops(ch);
+        ch->event = EV_DONE;
+        break;
+      default:
+        stub_gate_trap();
+    }
+  }
+}
+
+extern "C" [[noreturn]] void stub_fast_kicked() {
+  Area* area = this_area();
+  area->kicked = 0;
+  area->kick_gate = 1;
+  stub_gate_trap();
+}

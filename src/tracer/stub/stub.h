@@ -1,0 +1,141 @@
+// What the files of the stub share. Freestanding: no libc, no thread-local storage, general registers only.
+#pragma once
+
+#include <asm/sigcontext.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <asm/ucontext.h>
+#include <asm/unistd.h>
+
+#include "tracer/channel.h"
+#include "tracer/trampoline.h"
+
+#pragma GCC visibility push(hidden)
+
+namespace starry::chan {
+
+// What lies at the start of a carrier's area; its signal stack takes the rest. The GS base of the carrier
+// points to it, so that code which was entered by a jump finds it. fast_entry.S knows the offsets.
+struct Area {
+  Channel* channel;       // 0
+  uint64_t continuation;  // 8: where in the trampoline the guest goes on
+  uint64_t guest_sp;      // 16
+  uint64_t stack;         // 24: top of the stack for calls that come from a trampoline
+  // 32: a kick came while the carrier was in the stub or on its way there; looked at before it leaves.
+  uint32_t kicked;
+  uint32_t started;    // its first kick is over
+  uint32_t kick_gate;  // the trap at stub_gate_trap is to report the kick, not to carry out an action
+};
+static_assert(offsetof(Area, continuation) == 8 && offsetof(Area, guest_sp) == 16 &&
+              offsetof(Area, stack) == 24 && offsetof(Area, kicked) == 32);
+inline constexpr uint64_t AREA_HEAD = 256;  // bytes kept for it
+
+}  // namespace starry::chan
+
+extern "C" {
+// syscall.S
+long stub_syscall(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+[[noreturn]] void stub_sigreturn(void* uc);
+void stub_restorer();
+long stub_clone(uint64_t flags, void* child_uc, uint32_t* ptid, uint32_t* ctid, uint64_t tls);
+long stub_copy(void* dst, const void* src, size_t n);
+long stub_copy_string(char* dst, const char* src, size_t max);
+long stub_cmpxchg(uint32_t* p, uint32_t expected, uint32_t desired);
+[[noreturn]] void stub_call_on(void* stack_top, void (*fn)());
+extern char stub_guard_start[], stub_guard_end[], stub_guard_fixup[], stub_gate_start[], stub_gate_end[];
+// fast_entry.S
+void stub_fast_entry();
+[[noreturn]] void stub_gate_trap();
+extern char stub_gate_trap_return[], stub_fast_exit[], stub_fast_exit_end[];
+
+void* memcpy(void* d, const void* s, size_t n);
+void* memset(void* d, int c, size_t n);
+}
+
+namespace starry::stub {
+
+inline long sys(long nr, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0,
+                uint64_t f = 0) {
+  return stub_syscall(nr, a, b, c, d, e, f);
+}
+inline uint64_t u(const void* p) { return reinterpret_cast<uint64_t>(p); }
+
+inline chan::Area* area_of_slot(uint32_t slot) {
+  return reinterpret_cast<chan::Area*>(chan::AREAS_ADDR + slot * chan::AREA_SIZE);
+}
+inline chan::Channel* channel_of_slot(uint32_t slot) {
+  return reinterpret_cast<chan::Channel*>(chan::CHANNELS_ADDR + slot * chan::CHANNEL_SIZE);
+}
+inline const chan::InfoPage& info() { return *reinterpret_cast<const chan::InfoPage*>(chan::INFO_ADDR); }
+inline chan::Doorbell& doorbell() { return *reinterpret_cast<chan::Doorbell*>(chan::DOORBELL_ADDR); }
+
+// Everything but the first lines of fast_entry.S runs on the signal stack, so the stack pointer names the
+// area.
+inline chan::Area* this_area() {
+  return reinterpret_cast<chan::Area*>(u(__builtin_frame_address(0)) & ~(chan::AREA_SIZE - 1));
+}
+
+struct Globals {
+  int socket = chan::FD_SOCKET;
+  uint64_t vdso = 0;
+  long supervisor = 0;  // its pid
+};
+extern Globals g;
+
+// channel_io.cc
+// Adds a channel to one of the doorbell's sets.
+void set_bit(chan::DoorbellBits& to, uint32_t id);
+// Number of the last reply.
+inline uint32_t last_reply(const chan::Channel* ch) {
+  return __atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE);
+}
+// Rings for the event that is in the channel.
+void ring(chan::Channel* ch);
+// Waits for a reply after the one numbered `seen`.
+void wait_reply(chan::Channel* ch, uint32_t seen);
+// Rings for the event that is in the channel and waits for the kernel's answer.
+void report(chan::Channel* ch);
+// The same for a system call, which may be a nap: then the kernel only hears of it if it wants to. True: the
+// kernel has answered. False: the nap is over and the result of the call 0.
+bool report_call(chan::Channel* ch);
+// Makes ch->regs the registers that a resuming reply is for.
+inline void take_result(chan::Channel* ch) {
+  if (!ch->regs_changed) ch->regs.rax = ch->rax;
+}
+// Copies the declared inputs of a system call into the channel. What faults is left out: the kernel
+// finds out when it looks.
+void precopy(chan::Channel* ch, uint64_t nr);
+// Copies the outputs to the guest's memory; false after a fault.
+bool write_outs(chan::Channel* ch);
+// Takes descriptors from the supervisor. 0, or a negative errno.
+long receive_fds(int* fds, int want);
+int64_t run_ops(chan::Channel* ch);
+
+// nap.cc
+enum class NapEnd { refused, over, taken };
+// A short sleep without waking the kernel: programs that look at the clock a thousand times a second would
+// otherwise wake two threads for each look. The sleep is offered to the kernel, which takes it over, as the
+// system call that it is, whenever it is awake for something else. So while the kernel believes that the
+// thread runs in user mode there is nobody who could tell. If nobody takes it, it is over by itself.
+NapEnd nap(chan::Channel* ch, uint32_t seen);
+
+// frames.cc
+void save_regs(chan::Channel* ch, const ucontext* uc);
+void load_regs(ucontext* uc, const chan::Channel* ch);
+size_t fp_size(const void* fp);  // bytes of the FP state of a host frame
+// Builds the signal frame that ch->sig describes and makes `uc` enter the handler; false after a fault.
+bool build_frame(chan::Channel* ch, ucontext* uc);
+// rt_sigreturn: the guest's frame starts 8 bytes below rsp (its return address is popped already).
+bool load_frame(chan::Channel* ch, ucontext* uc);
+
+// sites.cc
+// If `uc` is about to execute the place behind a `syscall` that became a jump: makes it go on with what was
+// moved away from there.
+bool skip_rewritten(ucontext* uc);
+// The guest was interrupted within a trampoline. True: `uc` is now what it would be without the
+// trampoline, at an instruction boundary of the original code; false: it has to go on first.
+bool leave_trampoline(ucontext* uc);
+// SIGTRAP: true if the guest shall go on without learning of it.
+bool hide_trap(ucontext* uc);
+
+}  // namespace starry::stub
