@@ -89,6 +89,8 @@ static int all(const char* when, int rounds) {
 
 int main(void) {
   int bad = all("alone", 200);
+  __asm__ volatile("mov %0,%%gs" : : "r"(0));
+  bad |= all("with another GS", 20);
   signal(SIGUSR1, handler);
   pthread_t self = pthread_self(), t;
   pthread_create(&t, NULL, sender, &self);

@@ -231,6 +231,11 @@ void on_fault(int sig, siginfo_t* si, void* ctx) {
   }
   if (sig == SIGTRAP && hide_trap(uc)) return;
   if (sig == SIGILL && skip_rewritten(uc)) return;
+  if (sig == SIGSEGV && rip == u(reinterpret_cast<void*>(stub_fast_entry))) {
+    // The guest loaded a selector into GS, which changes its base: with the right one the entry works.
+    sys(__NR_arch_prctl, ARCH_SET_GS, u(this_area()));
+    return;
+  }
   if (in_stub(rip)) sys(__NR_exit_group, 139);
   Channel* ch = this_area()->channel;
   save_regs(ch, uc);
