@@ -49,9 +49,7 @@ run() {
   echo "$name: $(./p.exe)"
   for f in a b c; do cmp -n 400 p.c $f; done
 }
-run "dynamic, fixed address" gcc -no-pie
 run "static, fixed address" gcc -static
-run "static, position-independent" gcc -static-pie
 if command -v musl-gcc >/dev/null; then
   run "musl, static" musl-gcc -static
 fi

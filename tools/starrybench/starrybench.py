@@ -51,6 +51,7 @@ class Runner:
     def __init__(self, args, cases):
         self.args, self.cases = args, cases
         self.dir = tempfile.mkdtemp(prefix="starrybench.")
+        os.chmod(self.dir, 0o777)  # run by root, starryrun makes the guest an ordinary user
         self.env = dict(os.environ, LC_ALL="C", XDG_STATE_HOME=self.dir, XDG_RUNTIME_DIR=self.dir)
 
     def close(self):
