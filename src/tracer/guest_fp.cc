@@ -26,6 +26,7 @@ struct SwBytes {
 Result<std::vector<uint8_t>> guest_fp_state(Task& t) {
   constexpr uint64_t TOP_BYTES = 20 * 1024, ALIGN = 64;
   const auto* carrier = static_cast<const GuestThread*>(t.host.get());
+  if (!carrier->in_frame()) return Error{EIO};  // it came by a trampoline, its state is still in the CPU
   const uint64_t end = chan::AREAS_ADDR + (carrier->slot() + 1) * chan::AREA_SIZE;
   std::vector<uint8_t> top(TOP_BYTES);
   auto n = t.mm->space->peek(end - TOP_BYTES, top.data(), top.size());

@@ -132,6 +132,8 @@ class GuestThread final : public HostThread {
   GuestProcess& process() { return *process_; }
   void set_host_tid(int tid) { tid_ = tid; }
   uint32_t slot() const { return slot_; }
+  // Whether the carrier waits inside a host signal frame, which holds its FP state.
+  bool in_frame() const { return in_frame_; }
 
  private:
   enum class State : uint8_t {
@@ -155,6 +157,7 @@ class GuestThread final : public HostThread {
 
   Ref<GuestProcess> process_;
   uint32_t slot_, id_ = chan::MAX_CHANNELS;
+  bool in_frame_ = true;
   chan::Channel* ch_;
   Task* task_ = nullptr;
   GuestRegs regs_{}, event_regs_{};  // event_regs_: what the stub has in the channel

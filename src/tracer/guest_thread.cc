@@ -342,6 +342,7 @@ void GuestThread::on_ring() {
       }
       load_event();
       set_state(State::in_kernel);
+      in_frame_ = event != EV_SYSCALL_FAST;
       if (event == EV_SYSCALL && task_->mm)
         process_->rewriter.trapped(*task_->mm, regs_.rip, regs_.rax, process_->threads.size() > 1);
       kernel().handle_event(*task_, e);

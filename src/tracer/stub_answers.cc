@@ -4,8 +4,8 @@
 
 #include <cstring>
 
+#include "emulated_kernel/entry/watched.h"
 #include "emulated_kernel/task/process.h"
-#include "emulated_kernel/trace/tracer.h"
 
 namespace starry {
 
@@ -34,10 +34,11 @@ static_assert(std::size(ANSWERS) == ANSWER_COUNT);
 bool StubAnswers::enabled = true;
 
 void StubAnswers::update(InfoPage& info) {
-  const bool on = enabled && !trace_on();
-  if (on == (info.answer[SYS_getpid] != 0)) return;
-  for (size_t i = 0; i < std::size(ANSWERS); ++i)
-    info.answer[ANSWERS[i].nr] = on ? static_cast<uint8_t>(i + 1) : uint8_t{0};
+  for (size_t i = 0; i < std::size(ANSWERS); ++i) {
+    const int nr = ANSWERS[i].nr;
+    const auto wanted = enabled && !call_is_watched(nr) ? static_cast<uint8_t>(i + 1) : uint8_t{0};
+    if (info.answer[nr] != wanted) info.answer[nr] = wanted;
+  }
 }
 
 void StubAnswers::publish(const Task& t, Channel* ch, Answers& last) {

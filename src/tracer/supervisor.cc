@@ -10,13 +10,9 @@
 #include <utility>
 
 #include "emulated_kernel/abi/syscall_spec.h"
-#include "emulated_kernel/entry/dispatch.h"
 #include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/entry/watched.h"
 #include "emulated_kernel/sched/scheduler.h"
-#include "emulated_kernel/task/ptrace.h"
-#include "emulated_kernel/task/seccomp.h"
-#include "emulated_kernel/trace/inject.h"
-#include "emulated_kernel/trace/tracer.h"
 #include "tracer/guest_process.h"
 #include "tracer/host_cpus.h"
 #include "tracer/precopy_table.h"
@@ -108,9 +104,8 @@ void Supervisor::turn() {
     if (fibers_pending()) return;
   }
   uint64_t deadline = kernel_->run_pending();
-  // A carrier's own sleep is a call that nobody sees: not while somebody must see all of them.
-  const bool watched = trace_on() || inject_on() || anybody_is_traced() || seccomp_in_use() ||
-                       syscall_replaced(SYS_nanosleep) || syscall_replaced(SYS_clock_nanosleep);
+  // A carrier's own sleep is a call that nobody sees.
+  const bool watched = call_is_watched(SYS_nanosleep) || call_is_watched(SYS_clock_nanosleep);
   table.allow_naps(!watched && !scheduler().anybody_waits());
   if (!did && !fibers_pending()) idle(deadline);
 }
