@@ -1,5 +1,7 @@
 #include "vfs/inode.h"
 
+#include <linux/magic.h>
+
 #include <sys/sysmacros.h>
 
 #include <algorithm>
@@ -29,7 +31,10 @@ std::vector<FileSystemType>& registry() {
 }  // namespace
 
 SuperBlock::SuperBlock(std::string fs_name, uint64_t magic)
-    : magic_(magic), fs_name_(std::move(fs_name)), dev_(alloc_anon_dev()) {}
+    : magic_(magic), fs_name_(std::move(fs_name)), dev_(alloc_anon_dev()) {
+  // proc_fill_super(), devpts_fill_super(): s_blocksize = 1024.
+  if (magic == PROC_SUPER_MAGIC || magic == DEVPTS_SUPER_MAGIC) block_size_ = 1024;
+}
 
 Result<struct statfs> SuperBlock::statfs() {
   struct statfs s = {};
@@ -41,6 +46,7 @@ Result<struct statfs> SuperBlock::statfs() {
 
 Inode::Inode(Ref<SuperBlock> sb, uint32_t mode, uint64_t ino) : sb_(std::move(sb)) {
   attr.dev = sb_->dev();
+  attr.blksize = sb_->block_size();
   attr.ino = ino != 0 ? ino : sb_->next_ino();
   attr.mode = mode;
   attr.nlink = S_ISDIR(mode) ? 2 : 1;

@@ -37,6 +37,7 @@ class SuperBlock : public RefCounted {
   const std::string& fs_name() const { return fs_name_; }  // "proc", as in /proc/mounts
   uint64_t dev() const { return dev_; }                    // st_dev: an anonymous device number
   uint64_t next_ino() { return ++last_ino_; }
+  uint32_t block_size() const { return block_size_; }  // st_blksize, how much stdio reads at once
   virtual Result<struct statfs> statfs();  // default: an empty pseudo file system
   virtual Result<void> sync() { return {}; }
   // Options after "rw," in /proc/mounts, with a leading comma: ",size=65536k".
@@ -44,6 +45,7 @@ class SuperBlock : public RefCounted {
 
  protected:
   uint64_t magic_;
+  uint32_t block_size_ = 4096;
 
  private:
   std::string fs_name_;
