@@ -14,8 +14,8 @@ SigSet deliverable(const Task& t) {
   return (t.sig.pending.bits | t.group->signals.pending.bits) & ~not_accepted(t);
 }
 
-// Takes the first instance of `signo`. A bit without an entry is a real-time signal whose siginfo did
-// not fit (see enqueue).
+// Takes the first instance of `signo`. A bit without an entry is a signal whose siginfo did not fit
+// (see enqueue).
 SigInfo take(PendingSet& p, int signo) {
   SigInfo info;
   info.signo = signo;

@@ -20,14 +20,16 @@ size_t queued_signals(const ThreadGroup& g) {
   return n;
 }
 
-// Real-time signals queue up to RLIMIT_SIGPENDING; beyond it sigqueue(3) fails, kill(2) still sets the
-// bit but loses the siginfo. Of a standard signal only the first instance counts (signal(7)).
+// Signals queue up to RLIMIT_SIGPENDING. Beyond it sigqueue(3) of a real-time signal fails; kill(2) of one,
+// and sigqueue(3) of a standard signal, still set the bit but lose the siginfo. The kernel's and kill(2)'s
+// standard signals keep it, and timers brought theirs along. Of a standard signal only the first instance
+// counts.
 Result<void> enqueue(PendingSet& p, const ThreadGroup& g, const SigInfo& info) {
   const bool real_time = info.signo >= FIRST_RT_SIGNAL;
   if (!real_time && (p.bits & sigbit(info.signo)) != 0) return {};
   const bool room = queued_signals(g) < g.rlimits.cur(RLIMIT_SIGPENDING);
   if (real_time && !room && info.code != SI_USER) return Error{EAGAIN};
-  if (room || !real_time) p.queue.push_back(info);
+  if (room || (!real_time && (info.code >= 0 || info.code == SI_TIMER))) p.queue.push_back(info);
   p.bits |= sigbit(info.signo);
   return {};
 }
@@ -133,7 +135,8 @@ void force_signal(Task& target, const SigInfo& info) {
 }
 
 void fault_to_signal(Task& t, const SigInfo& info) {
-  if (info.signo == SIGSEGV && info.code == SEGV_MAPERR && t.mm && t.mm->grow_stack(*t.host, info.fault.addr)) return;
+  if (info.signo == SIGSEGV && info.code == SEGV_MAPERR && t.mm && t.mm->grow_stack(*t.host, info.fault.addr))
+    return;
   force_signal(t, info);
 }
 
