@@ -146,6 +146,7 @@ SysResult seccomp_set_filter(Task& t, unsigned flags, UserAddr fprog) {
   const auto fp = TRY(t.mem().get(UserPtr<GuestFprog>{fprog}));
   if (fp.len == 0 || fp.len > BPF_MAXINSNS) return Error{EINVAL};
   if (!t.no_new_privs && !t.cred->capable(CAP_SYS_ADMIN)) return Error{EACCES};
+  if (fp.filter == 0) return Error{EINVAL};
   auto f = std::make_shared<SeccompFilter>();
   f->program = TRY(t.mem().get_array(UserPtr<sock_filter>{fp.filter}, fp.len));
   TRY(bpf_check(f->program));
