@@ -64,6 +64,27 @@ static void until_asleep(pid_t c) {
     usleep(1000);
   }
 }
+// The least RLIMIT_MSGQUEUE with which a queue of `messages` of 10 bytes can be made. Other queues of this
+// user count, whoever made them.
+static long least_limit(long messages) {
+  struct rlimit rl;
+  getrlimit(RLIMIT_MSGQUEUE, &rl);
+  rlim_t low = 0, high = rl.rlim_max;
+  while (low < high) {
+    rl.rlim_cur = low + (high - low) / 2;
+    setrlimit(RLIMIT_MSGQUEUE, &rl);
+    struct mq_attr a = {.mq_maxmsg = messages, .mq_msgsize = 10};
+    mqd_t q = mq_open(other, O_RDONLY | O_CREAT | O_EXCL, 0600, &a);
+    if (q < 0) {
+      low = rl.rlim_cur + 1;
+    } else {
+      high = rl.rlim_cur;
+      mq_close(q);
+      mq_unlink(other);
+    }
+  }
+  return (long)low;
+}
 static void on_signal(int s) { (void)s; }
 static volatile int thread_value;
 static void on_thread(union sigval v) { thread_value = v.sival_int; }
@@ -107,7 +128,8 @@ int main(void) {
   SAY(mq_receive(w, buf, sizeof buf, NULL));
   fchmod(q, 0400);
   SAY(mq_open(name, O_RDWR));
-  SAY(mq_open(name, O_RDONLY | O_CREAT, 0600, NULL));
+  mqd_t again;
+  SAY(again = mq_open(name, O_RDONLY | O_CREAT, 0600, NULL));
   SAY(mq_unlink(other));
   SAY(mq_unlink(other));
   SAY(mq_unlink("/a/b"));
@@ -253,12 +275,20 @@ int main(void) {
   printf("thread got %d\n", thread_value);
 
   puts("-- RLIMIT_MSGQUEUE");
-  struct rlimit rl = {1000, 1000};
-  setrlimit(RLIMIT_MSGQUEUE, &rl);
-  SAY(mq_open(other, O_RDONLY | O_CREAT, 0600, NULL));
-  a = (struct mq_attr){.mq_maxmsg = 1, .mq_msgsize = 10};
+  long one = least_limit(1);
+  printf("another message %ld, nine %ld\n", least_limit(2) - one, least_limit(10) - one);
   SAY(mq_unlink(name));
   mq_close(q);
+  printf("unlinked but open %ld", least_limit(1) - one);
+  mq_close(again);
+  printf(", closed %ld\n", least_limit(1) - one);
+  struct rlimit rl = {(rlim_t)least_limit(1) - 1, (rlim_t)one};
+  setrlimit(RLIMIT_MSGQUEUE, &rl);
+  a = (struct mq_attr){.mq_maxmsg = 1, .mq_msgsize = 10};
+  SAY(mq_open(other, O_RDONLY | O_CREAT, 0600, &a));
+  SAY(mq_open(other, O_RDONLY | O_CREAT, 0600, NULL));
+  rl.rlim_cur++;
+  setrlimit(RLIMIT_MSGQUEUE, &rl);
   SAY(mq_open(other, O_RDONLY | O_CREAT, 0600, &a));
   SAY(mq_unlink(other));
   return 0;
