@@ -134,6 +134,20 @@ Result<void> shm_detach(Task& t, uint64_t addr) {
   return {};
 }
 
+void shm_forked(const Ref<File>& file) {
+  auto* a = dynamic_cast<ShmAttachment*>(file.get());
+  if (a == nullptr) return;
+  a->segment->atime = now_seconds();
+  if (in_task()) a->segment->lpid = current().tgid();
+}
+
+void shm_ended(const Ref<File>& file) {
+  auto* a = dynamic_cast<ShmAttachment*>(file.get());
+  if (a == nullptr) return;
+  a->segment->dtime = now_seconds();
+  if (in_task()) a->segment->lpid = current().tgid();
+}
+
 void shm_destroy(ShmSegment& s) {
   if (s.attachments.empty()) return shm_table().remove(s);
   s.mode |= SHM_DEST;

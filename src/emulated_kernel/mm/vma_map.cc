@@ -5,13 +5,16 @@
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/ipc/shm.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
 
 Mm::Mm(Ref<HostSpace> s) : space(std::move(s)) {}
-Mm::~Mm() = default;
+Mm::~Mm() {
+  for (const auto& [start, v] : vmas_) shm_ended(v.file);
+}
 
 const Vma* Mm::find(uint64_t addr) const {
   if (last_ != nullptr && addr >= last_->start && addr < last_->end) return last_;
@@ -234,6 +237,7 @@ Ref<Mm> Mm::fork(Ref<HostSpace> s) {
     if (!v.dont_fork) {
       Vma copy = v;
       copy.locked = false;
+      shm_forked(copy.file);
       child->vmas_.emplace(start, std::move(copy));
     }
   child->brk_start = brk_start, child->brk_end = brk_end;
