@@ -212,8 +212,11 @@ bool Mm::may_lock_more(uint64_t bytes) const {
 
 uint64_t Mm::locked_bytes(uint64_t start, uint64_t end) const {
   uint64_t n = 0;
-  for (const auto& [at, v] : vmas_)
-    if (v.locked && (v.end <= start || v.start >= end)) n += v.end - v.start;
+  for (const auto& [at, v] : vmas_) {
+    if (!v.locked) continue;
+    const uint64_t low = std::max(v.start, start), high = std::min(v.end, end);
+    n += v.end - v.start - (high > low ? high - low : 0);
+  }
   return n;
 }
 
