@@ -28,7 +28,7 @@ bool Mm::grow_stack(HostThread& by, uint64_t addr) {
   Vma stack = it->second;
   const uint64_t more = stack.start - addr;
   // expand_downwards(), acct_stack_growth()
-  if (addr < GUEST_MIN_ADDR || (addr < GUEST_RESERVED_END && stack.start >= GUEST_RESERVED_END)) return false;
+  if (addr < GUEST_MIN_ADDR || is_reserved(addr, stack.start)) return false;
   if (it != vmas_.begin()) {
     const Vma& below = std::prev(it)->second;
     const bool another_stack = (below.flags & MAP_GROWSDOWN) != 0;

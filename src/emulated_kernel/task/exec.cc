@@ -130,6 +130,25 @@ Result<uint64_t> bias_of(const Mm& mm, const ElfImage& image) {
   return base - image.low();
 }
 
+// The host put the vdso and its data below the room of an ordinary stack; they must not be in the way of a
+// larger one. A host that seals them (CONFIG_MSEAL_SYSTEM_MAPPINGS) lets them stay, all of them.
+Result<void> move_vdso_below(Mm& mm, HostThread& by, uint64_t top) {
+  std::vector<std::pair<uint64_t, uint64_t>> maps;
+  for (const auto& [start, v] : mm.vmas()) maps.emplace_back(start, v.end);
+  if (maps.empty() || maps.back().second <= top) return {};
+  const uint64_t end = maps.back().second;
+  const uint64_t down = std::max(end - top, end - maps.front().first);  // moves must not overlap
+  bool first = true;
+  for (const auto& [start, map_end] : maps) {
+    const uint64_t size = map_end - start;
+    auto moved = mm.mremap(by, start, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, start - down);
+    if (!moved.ok()) return first ? Result<void>{} : moved.error();
+    first = false;
+  }
+  if (mm.vdso != 0) mm.vdso -= down;
+  return {};
+}
+
 // Fills the empty address space. Returns entry point and stack pointer.
 struct Start {
   uint64_t rip, rsp;
@@ -137,6 +156,7 @@ struct Start {
 Result<Start> load(Task& t, Mm& mm, HostThread& by, const Program& p, const ExecRequest& req,
                    const Cred& cred, bool secure) {
   mm.mmap_top = mmap_top(t);
+  TRY(move_vdso_below(mm, by, mm.mmap_top));
   const uint64_t bias = TRY(bias_of(mm, p.image));
   const LoadedElf exe = TRY(map_elf(mm, by, p.image, p.file, bias, vfs_file_name(t, *p.file)));
   Start start{exe.entry, 0};
@@ -275,7 +295,8 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   const Path* where = program.file->path.get();
   const bool nosuid = where != nullptr && where->mount && (where->mount->flags & MS_NOSUID) != 0;
   bool secure = false;
-  Ref<const Cred> cred = cred_for_exec(*t.cred, st.mode, st.uid, st.gid, !nosuid && !t.no_new_privs && !t.ptrace, &secure);
+  Ref<const Cred> cred =
+      cred_for_exec(*t.cred, st.mode, st.uid, st.gid, !nosuid && !t.no_new_privs && !t.ptrace, &secure);
 
   Platform::NewSpace ns = TRY(platform().new_space(t));
   Ref<Mm> mm = new_mm(ns);
