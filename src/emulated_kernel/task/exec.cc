@@ -75,9 +75,10 @@ Result<Program> find_program(Task& t, ExecRequest& req) {
   return p;
 }
 
-// mmap_base(): the mmap area begins below the room that the stack may grow into.
+// mmap_base(): the mmap area begins below the room that the stack may grow into. That ends above the
+// trampolines for libraries, which shall be within their reach.
 uint64_t mmap_top(const Task& t) {
-  constexpr uint64_t LEAST = 128ULL << 20, MOST = GUEST_STACK_TOP / 6 * 5;
+  constexpr uint64_t LEAST = 128ULL << 20, MOST = 1536ULL << 20;
   const uint64_t limit = std::min(t.rlimit(RLIMIT_STACK), MOST);
   return page_down(GUEST_STACK_TOP - std::clamp(limit + GUEST_STACK_GUARD, LEAST, MOST));
 }
