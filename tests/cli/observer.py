@@ -70,7 +70,8 @@ LINE = re.compile(r"(?P<pid>\d+) +\[(?P<ip>[0-9a-f?]+)\] (?P<what>.*)")
 NAME = re.compile(r"(\w+)\(")
 RESUMED = re.compile(r"<\.\.\. \w+ resumed>")
 CLONED = re.compile(r"(?:clone\(|<\.\.\. clone resumed>).* = (\d+)$")
-INSTALLED = "seccomp(SECCOMP_SET_MODE_FILTER"
+# With a filter: what the supervisor asks the host before the first guest process starts installs none.
+INSTALLED = re.compile(r"seccomp\(SECCOMP_SET_MODE_FILTER, \w+, (?!NULL\b)")
 
 
 class Observer:
@@ -91,7 +92,7 @@ class Observer:
         # What a filtered thread clones is filtered from the start; its first lines may come before the
         # line that tells.
         for number, pid, _, what in events:
-            if what.startswith(INSTALLED):
+            if INSTALLED.match(what):
                 self.filtered[pid] = number
             elif pid in self.filtered and (m := CLONED.match(what)):
                 self.filtered[m[1]] = 0
