@@ -35,7 +35,7 @@ struct TrampolineArea {
 inline constexpr uint64_t TRAMPOLINE_AREA_SIZE = 1 << 20;
 inline constexpr TrampolineArea TRAMPOLINE_AREAS[] = {
     {0x7fff80000000, TRAMPOLINE_AREA_SIZE},  // libraries: below most of them and the room of the stack
-    {0x555555400000, TRAMPOLINE_AREA_SIZE},  // position-independent programs: below them
+    {0x555553e00000, TRAMPOLINE_AREA_SIZE},  // position-independent programs: below them
     {0x100000, TRAMPOLINE_AREA_SIZE},        // others
 };
 

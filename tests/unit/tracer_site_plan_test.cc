@@ -83,8 +83,8 @@ TEST(SitePlan, JumpBehindTheSyscallMeetsAnInvalidOpcode) {
 }
 
 TEST(SitePlan, KnowsItsReach) {
-  EXPECT_TRUE(trampoline_reaches(SITE_BEFORE, 0x555555560000, 0x555555400000));
-  EXPECT_FALSE(trampoline_reaches(SITE_BEFORE, 0x7ffff7e12345, 0x555555400000));
+  EXPECT_TRUE(trampoline_reaches(SITE_BEFORE, 0x555555560000, 0x555553e00000));
+  EXPECT_FALSE(trampoline_reaches(SITE_BEFORE, 0x7ffff7e12345, 0x555553e00000));
   EXPECT_FALSE(trampoline_reaches(SITE_BEFORE, 0x7fff77e12345, 0x7ffff8000000));
   EXPECT_TRUE(trampoline_reaches(SITE_BEFORE, 0x7fff78200000, 0x7ffff8000000));
 }

@@ -43,7 +43,7 @@ struct AddressRange {
   uint64_t start, end;
 };
 inline constexpr AddressRange GUEST_TRAMPOLINES[] = {
-    {0x7fff80000000, 0x7fff80100000}, {0x555555400000, 0x555555500000}, {0x100000, 0x200000}};
+    {0x7fff80000000, 0x7fff80100000}, {0x555553e00000, 0x555553f00000}, {0x100000, 0x200000}};
 inline constexpr bool is_reserved(uint64_t start, uint64_t end) {
   if (start < GUEST_RESERVED_END && end > GUEST_RESERVED_START) return true;
   for (const AddressRange& r : GUEST_TRAMPOLINES)

@@ -97,8 +97,9 @@ uint64_t Mm::find_gap(uint64_t len, uint64_t bottom, uint64_t top) const {
 Result<uint64_t> Mm::choose_address(uint64_t addr, uint64_t len, int flags) const {
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0) {
     if ((addr & 4095) != 0) return Error{EINVAL};
-    if (addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr || is_reserved(addr, addr + len))
-      return Error{ENOMEM};
+    if (addr > GUEST_TASK_SIZE || len > GUEST_TASK_SIZE - addr) return Error{ENOMEM};
+    // There is something, even if the guest does not see it.
+    if (is_reserved(addr, addr + len)) return Error{(flags & MAP_FIXED_NOREPLACE) != 0 ? EEXIST : ENOMEM};
     if (addr < GUEST_MIN_ADDR) return Error{EPERM};
     if ((flags & MAP_FIXED_NOREPLACE) != 0 && !is_free(addr, addr + len)) return Error{EEXIST};
     return addr;
