@@ -181,7 +181,7 @@ void print_fcntl_result(Printer& p) {
   std::string_view command = cmd != nullptr ? cmd : "";
   auto v = static_cast<uint64_t>(p.call.value);
   if (command == "F_GETFL") {
-    p.hex(v);
+    p.number_hex(v);
     p.put(" (flags ");
     p.names = XlatStyle::ABBREV;
     print_open_flags(p, v);
