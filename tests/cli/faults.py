@@ -15,6 +15,9 @@ LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../faults/fault
 STEPS = os.path.join(os.path.dirname(STARRYRUN), "faults/steps")
 STARRYDIFF = os.path.join(os.path.dirname(STARRYRUN), "starrydiff")
 NAMED_AT_LEAST = 0.9
+# A program linked statically has the structure on the heap, at an address that starrydiff takes for a number.
+# The price is that a fault of rseq is not named.
+IGNORE = "call=rseq,kind=argument"
 
 
 def faults():
@@ -52,20 +55,25 @@ if not os.access(STARRYDIFF, os.X_OK) or not native_log("probe", "plain"):
     sys.exit(1 if failures else SKIPPED)
 
 
-def divergences(native, log):
-    r = subprocess.run([STARRYDIFF, native, log, "--json", "diff.json"], env=ENV, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+def first_divergence(native, log):
+    """starrydiff's exit status and the call of its first difference that counts, if there is one."""
+    r = subprocess.run([STARRYDIFF, native, log, "--ignore", IGNORE, "--json", "diff.json"], env=ENV,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    if r.returncode > 1:
+        check(f"starrydiff {native} {log}", (r.returncode, r.stderr), None)
+        return r.returncode, None
     with open("diff.json") as f:
-        return r.returncode, json.load(f)["divergences"]
+        comparison, = json.load(f)["comparisons"]
+    first = comparison["first_divergence"]
+    return r.returncode, first and first["call"]
 
 
 for step in plain:
     native_log(f"{step}.native", step)
-    check(f"{step}: no difference without a fault", divergences(f"{step}.native", f"{step}.plain"), (0, []))
+    check(f"{step}: no difference without a fault", first_divergence(f"{step}.native", f"{step}.plain"), (0, None))
 named = []
 for name, step, calls, pattern, profile in rows:
-    status, found = divergences(f"{step}.native", f"{name}.log")
-    first = found[0]["call"] if found else None
+    status, first = first_divergence(f"{step}.native", f"{name}.log")
     print(f"{'ok   ' if first in calls else 'MISS '} {name}: {first}")
     named += [name] if status == 1 and first in calls else []
 check(f"named first: {len(named)} of {len(rows)}", len(named), lambda n: n >= NAMED_AT_LEAST * len(rows))
