@@ -150,6 +150,7 @@ class GuestThread final : public HostThread {
   void load_event();
   void account_naps();
   void finish_outs();
+  void write_outputs();  // at once, not when the guest goes on
   // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.
   Result<int64_t> run_action(chan::Action action);
   void wait_for_start();

@@ -373,20 +373,23 @@ void GuestThread::on_death() {
   kernel().handle_event(*task_, GuestEvent{GuestEvent::Kind::died, {}, 0, 0});
 }
 
+void GuestThread::write_outputs() {
+  for (uint32_t i = 0; i < out_count_; ++i)
+    (void)process_->poke(out_[i].addr, ch_->data + out_[i].off, out_[i].len);
+  out_count_ = 0;
+}
+
 bool GuestThread::window_read(uint64_t addr, void* dst, size_t n) {
-  for (uint32_t i = 0; i < out_count_; ++i) {
-    // Written earlier in this call and still on its way.
+  // Written earlier in this call and still on its way: what was written last counts.
+  for (uint32_t i = out_count_; i-- > 0;) {
     const Window& w = out_[i];
-    if (addr < w.addr + w.len && w.addr < addr + n) {
-      if (addr >= w.addr && addr + n <= w.addr + w.len) {
-        std::memcpy(dst, ch_->data + w.off + (addr - w.addr), n);
-        return true;
-      }
-      for (uint32_t j = 0; j < out_count_; ++j)
-        if (!process_->poke(out_[j].addr, ch_->data + out_[j].off, out_[j].len).ok()) continue;
-      out_count_ = 0;
+    if (addr >= w.addr + w.len || w.addr >= addr + n) continue;
+    if (addr < w.addr || addr + n > w.addr + w.len) {
+      write_outputs();
       return false;
     }
+    std::memcpy(dst, ch_->data + w.off + (addr - w.addr), n);
+    return true;
   }
   for (uint32_t i = 0; i < in_count_; ++i) {
     const Window& w = in_[i];
@@ -411,11 +414,12 @@ size_t GuestThread::window_prefix(uint64_t addr, void* dst, size_t n) {
 }
 
 bool GuestThread::window_write(uint64_t addr, const void* src, size_t n) {
-  if (state_ != State::in_kernel || n > DATA_SIZE - data_used_) return false;
+  if (state_ != State::in_kernel) return false;
   // Later reads of this call must see it: forget inputs that it touches.
   for (uint32_t i = 0; i < in_count_; ++i)
     if (addr < in_[i].addr + in_[i].len && in_[i].addr < addr + n) in_[i].len = 0;
-  if (out_count_ != 0) {
+  const bool room = n <= DATA_SIZE - data_used_;
+  if (room && out_count_ != 0) {
     Window& last = out_[out_count_ - 1];
     if (last.addr + last.len == addr && last.off + last.len == data_used_) {
       std::memcpy(ch_->data + data_used_, src, n);
@@ -424,7 +428,10 @@ bool GuestThread::window_write(uint64_t addr, const void* src, size_t n) {
       return true;
     }
   }
-  if (out_count_ == MAX_OUT) return false;
+  if (!room || out_count_ == MAX_OUT) {
+    write_outputs();  // what is still on its way must not arrive after this
+    return false;
+  }
   std::memcpy(ch_->data + data_used_, src, n);
   out_[out_count_++] = {addr, static_cast<uint32_t>(n), data_used_};
   data_used_ += static_cast<uint32_t>(n);
