@@ -24,7 +24,7 @@ PIDS = [re.compile(p) for p in (
 # (pattern, replacement), applied in this order outside of nothing: strings are rarely like these.
 WORDS = [
     (re.compile(r"0x[0-9a-f]{6,16}\b"), "ADDR"),
-    (re.compile(r"tv_sec=-?\d+, tv_(n|u)sec=\d+"), r"tv_sec=T, tv_\1sec=T"),
+    (re.compile(r"tv_sec=-?\d+, tv_(n|u)sec=\d+(\})?( /\* \d{4}-[^*]* \*/)?"), r"tv_sec=T, tv_\1sec=T\2"),
     (re.compile(r"(st_ino|stx_ino|d_ino|d_off|f_bfree|f_bavail|f_ffree|f_blocks|f_files|f_namelen|si_utime|si_stime"
                 r"|uptime|freeram|bufferram|freeswap|totalswap|totalram|sharedram|procs|loads)=(\[[^]]*\]|-?\d+)"),
      r"\1=N"),
@@ -36,6 +36,9 @@ WORDS = [
     (re.compile(r"^(brk|mmap|mremap|shmat)\((.*)\) = ADDR$"), r"\1(\2) = ADDR"),
     (re.compile(r"\b(pipe|socket|anon_inode):\[\d+\]"), r"\1:[N]"),
     (re.compile(r"^(time\(.*\)) = \d+ \(.*\)$"), r"\1 = T"),
+    # The host's own limits; what a program sets in their place is a small number.
+    (re.compile(r"(RLIMIT_NOFILE, .*rlim_cur=)(?:\d{3,}|\d+\*1024)"), r"\1LIMIT"),
+    (re.compile(r"(RLIMIT_NOFILE, .*rlim_max=)(?:\d+(?:\*1024)?|RLIM64_INFINITY)"), r"\1LIMIT"),
 ]
 
 
