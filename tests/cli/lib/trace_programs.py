@@ -44,8 +44,9 @@ def sh(script):
     return ["sh", "-c", script]
 
 
-# Programs with several children at once: which of them ends first is a race, so these lines are left out.
-RACING = re.compile(r"^(--- SIGCHLD|rt_sigreturn\(|wait4\()")
+# Programs with several children at once: which of them ends first is a race, so these lines are left out, and a
+# clone(2) that the end of a child made begin again.
+RACING = re.compile(r"^(--- SIGCHLD|rt_sigreturn\(|wait4\(|clone\(.* ERESTARTNOINTR )")
 RACES = {"tr", "tee", "pipeline", "xargs"}
 
 PYTHON = ["python3", "-I", "-S", "-c"]
