@@ -10,7 +10,7 @@ GUEST = os.path.join(os.path.dirname(os.path.realpath(sys.argv[1])), 'guest')
 PROGRAMS = [
     ['true'], ['ls', '-lR', '/etc/default'], ['cat', '/etc/services'], ['date'], ['sort', '/etc/services'],
     ['find', '/usr/share/doc', '-maxdepth', '1', '-name', 'lib*'], ['tar', 'cf', 'x.tar', '/etc/default'],
-    ['dd', 'if=/dev/urandom', 'of=f', 'bs=1k', 'count=50'], ['awk', 'BEGIN { while (i < 50) print i++ > "f" }'],
+    ['dd', 'if=/dev/urandom', 'of=f', 'bs=1k', 'count=50', 'status=none'], ['awk', 'BEGIN { while (i < 50) print i++ > "f" }'],
     ['sh', '-c', 'for i in 1 2 3; do echo $i | cat | wc -c; done; ls | sort | uniq'],
     ['bash', '-c', 'for i in 1 2 3; do (echo $i) & done; wait; echo $(date) | tr a-z A-Z; cat <(echo x)'],
     ['python3', '-c', 'import threading, subprocess\nsubprocess.run(["ls"], capture_output=True)\n'
