@@ -35,7 +35,7 @@ struct LoadAverage {
   }
 };
 
-std::unique_ptr<LoadAverage> load;
+std::unique_ptr<LoadAverage> load_average;
 
 }  // namespace
 
@@ -59,12 +59,14 @@ MemoryTotals memory_totals() {
   return m;
 }
 
-std::array<uint64_t, 3> load_averages() { return load ? load->avg : std::array<uint64_t, 3>{}; }
+std::array<uint64_t, 3> load_averages() {
+  return load_average ? load_average->avg : std::array<uint64_t, 3>{};
+}
 
 void load_average_start() {
-  if (load) return;
-  load = std::make_unique<LoadAverage>();
-  load->start();
+  if (load_average) return;
+  load_average = std::make_unique<LoadAverage>();
+  load_average->start();
 }
 
 int thread_count() {
@@ -79,6 +81,10 @@ pid_t last_pid() {
     for (Task* t : g.threads) last = std::max(last, t->tid);
   });
   return last;
+}
+
+timeval to_timeval(uint64_t ns) {
+  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<suseconds_t>(ns % 1'000'000'000 / 1000)};
 }
 
 CpuTimes cpu_times(Task& t) {

@@ -2,6 +2,7 @@
 // files of /proc that say the same.
 #pragma once
 
+#include <sys/time.h>
 #include <sys/types.h>
 
 #include <array>
@@ -42,6 +43,7 @@ struct CpuTimes {
   uint64_t user = 0, system = 0;
   uint64_t total() const { return user + system; }
 };
+timeval to_timeval(uint64_t ns);  // cut to microseconds
 CpuTimes cpu_times(Task& t);
 CpuTimes cpu_times(ThreadGroup& g);
 

@@ -1,4 +1,5 @@
 // socket(2) and socketpair(2): which family, type and protocol make which socket.
+#include <linux/capability.h>
 #include <linux/netlink.h>
 
 #include "netstack/datagram.h"
@@ -10,7 +11,6 @@ namespace starry {
 
 namespace {
 
-constexpr int CAP_NET_RAW_NR = 13;
 constexpr int SOCK_PACKET_NR = 10, SOCK_TYPE_LIMIT = 11;  // SOCK_MAX
 constexpr int FAMILY_LIMIT = 46;                          // NPROTO
 
@@ -27,7 +27,7 @@ Result<Ref<Socket>> create_inet(int family, int type, int protocol) {
       return Ref<Socket>(make_ref<UdpSocket>(family));
     case SOCK_RAW:
       if (protocol == 0) return Error{EPROTONOSUPPORT};
-      return Error{net_capable(CAP_NET_RAW_NR) ? EPROTONOSUPPORT : EPERM};
+      return Error{net_capable(CAP_NET_RAW) ? EPROTONOSUPPORT : EPERM};
     default:
       return Error{ESOCKTNOSUPPORT};
   }
@@ -64,7 +64,7 @@ Result<Ref<Socket>> socket_create(int family, int type, int protocol) {
       if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG) return Error{EPROTONOSUPPORT};
       return Ref<Socket>(make_ref<NetlinkSocket>(type, protocol));
     case AF_PACKET:
-      return Error{net_capable(CAP_NET_RAW_NR) ? EAFNOSUPPORT : EPERM};
+      return Error{net_capable(CAP_NET_RAW) ? EAFNOSUPPORT : EPERM};
     default:
       return Error{EAFNOSUPPORT};
   }

@@ -5,17 +5,14 @@
 #include <algorithm>
 
 #include "emulated_kernel/platform.h"
+#include "netstack/lo.h"
 #include "netstack/sockopt.h"
 
 namespace starry {
 
 namespace {
-constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
-constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 constexpr size_t PACKET_OVERHEAD = 768;  // sk_buff and its head, as Linux accounts them
 constexpr size_t ERRORS_MAX = 64;
-constexpr int LO_IFINDEX = 1;
-constexpr uint8_t DEFAULT_TTL = 64;
 
 in_addr v4_bytes(const IpAddr& a) { return {htonl(a.v4())}; }
 in6_addr v6_bytes(const IpAddr& a) {

@@ -25,7 +25,7 @@ namespace starry::lwip {
 
 namespace {
 
-constexpr u16_t LO_MTU = 65535;
+constexpr u16_t NETIF_MTU = 65535;
 constexpr uint8_t PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMP6 = 58;
 constexpr uint8_t TCP_FLAG_SYN = 0x02, TCP_FLAG_ACK = 0x10;
 
@@ -119,7 +119,7 @@ err_t no_output6(netif*, pbuf*, const ip6_addr_t*) { return ERR_RTE; }
 err_t lo_init(netif* n) {
   n->name[0] = 'l';
   n->name[1] = 'o';
-  n->mtu = LO_MTU;
+  n->mtu = NETIF_MTU;
   // Local destinations go to netif_loop_output(); nothing else is reachable.
   n->output = no_output4;
   n->output_ip6 = no_output6;

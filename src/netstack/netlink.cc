@@ -1,5 +1,6 @@
 #include "netstack/netlink.h"
 
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -13,9 +14,6 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
-constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
-constexpr int CAP_NET_ADMIN_NR = 12;
 constexpr size_t REPLIES_MAX = 256;
 
 std::map<uint32_t, NetlinkSocket*>& port_ids() {
@@ -78,7 +76,7 @@ Result<void> NetlinkSocket::connect(const SockAddr& a) {
   if (a.len < sizeof(sa_family_t)) return Error{EINVAL};
   if (a.family() == AF_UNSPEC) return {};
   const sockaddr_nl nl = TRY(netlink_address(a));
-  if (nl.nl_pid != 0 && !net_capable(CAP_NET_ADMIN_NR)) return Error{EPERM};
+  if (nl.nl_pid != 0 && !net_capable(CAP_NET_ADMIN)) return Error{EPERM};
   autobind();
   return {};
 }
@@ -101,8 +99,7 @@ Result<size_t> NetlinkSocket::send(SendMsg& m) {
   if (m.flags & MSG_OOB) return Error{EOPNOTSUPP};
   if (m.has_name) {
     const sockaddr_nl nl = TRY(netlink_address(m.name));
-    if (nl.nl_pid != 0 || nl.nl_groups != 0)
-      return Error{net_capable(CAP_NET_ADMIN_NR) ? ECONNREFUSED : EPERM};
+    if (nl.nl_pid != 0 || nl.nl_groups != 0) return Error{net_capable(CAP_NET_ADMIN) ? ECONNREFUSED : EPERM};
   }
   autobind();
   const size_t n = m.data->remaining();
@@ -136,7 +133,7 @@ int NetlinkSocket::answer(const nlmsghdr& request, std::span<const uint8_t> payl
     return dump ? sock_diag_dump(payload, replies) : sock_diag_get(payload, replies);
   }
   const bool is_get = (request.nlmsg_type - RTM_BASE) % 4 == 2;
-  if (!is_get) return net_capable(CAP_NET_ADMIN_NR) ? EOPNOTSUPP : EPERM;
+  if (!is_get) return net_capable(CAP_NET_ADMIN) ? EOPNOTSUPP : EPERM;
   if (dump) return rtnetlink_dump(request, payload, replies) ? 0 : EOPNOTSUPP;
   return rtnetlink_get(request, payload, replies);
 }

@@ -15,7 +15,6 @@ namespace starry {
 namespace {
 
 constexpr int USER_HZ_NR = 100;
-constexpr uint64_t SECOND_NS = 1000000000;
 
 // Addresses are printed as words in the machine's byte order: 127.0.0.1 is 0100007F.
 std::string hex(const Endpoint& e, int family) {

@@ -1,10 +1,10 @@
 #include "netstack/publish.h"
+#include "netstack/tcp.h"
 
 namespace starry {
 
 namespace {
 constexpr size_t BUFFER = 1 << 20;
-constexpr int SYN_RETRIES = 6;
 constexpr size_t DATAGRAM_MAX = 65536;
 
 // IoVec wants a pointer to fill or to read; sending only reads.

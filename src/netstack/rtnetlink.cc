@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
+#include "netstack/lo.h"
 #include "netstack/lwip_port.h"
 #include "netstack/netlink.h"
 #include "netstack/netlink_message.h"
@@ -14,13 +15,12 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t LO_INDEX = 1, LO_MTU = 65536;
 constexpr uint32_t FOREVER = 0xffffffff;
 
 void put_link(const NetlinkReplies& r, uint16_t flags, std::vector<uint8_t>* out) {
   ifinfomsg info{};
   info.ifi_type = ARPHRD_LOOPBACK;
-  info.ifi_index = LO_INDEX;
+  info.ifi_index = LO_IFINDEX;
   info.ifi_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP;
   NetlinkMessage m(RTM_NEWLINK, flags, r, info);
   const auto& counters = lwip::lo_counters();
@@ -35,7 +35,7 @@ void put_link(const NetlinkReplies& r, uint16_t flags, std::vector<uint8_t>* out
       .attr(IFLA_TXQLEN, uint32_t{1000})
       .attr(IFLA_OPERSTATE, uint8_t{0})
       .attr(IFLA_LINKMODE, uint8_t{0})
-      .attr(IFLA_MTU, LO_MTU)
+      .attr(IFLA_MTU, uint32_t{LO_MTU})
       .attr(IFLA_GROUP, uint32_t{0})
       .attr(IFLA_PROMISCUITY, uint32_t{0})
       .attr(IFLA_NUM_TX_QUEUES, uint32_t{1})
@@ -58,7 +58,7 @@ void put_address(const NetlinkReplies& r, int family, std::vector<uint8_t>* out)
   info.ifa_prefixlen = v4 ? 8 : 128;
   info.ifa_flags = IFA_F_PERMANENT;
   info.ifa_scope = RT_SCOPE_HOST;
-  info.ifa_index = LO_INDEX;
+  info.ifa_index = LO_IFINDEX;
   NetlinkMessage m(RTM_NEWADDR, NLM_F_MULTI, r, info);
   const void* bytes = v4 ? &a.b[12] : &a.b[0];
   const size_t n = v4 ? 4 : 16;
@@ -96,7 +96,7 @@ void put_route(const NetlinkReplies& r, const LocalRoute& route, std::vector<uin
   } else {
     m.attr(RTA_DST, IpAddr::loopback(AF_INET6).b).attr(RTA_PRIORITY, uint32_t{0});
   }
-  m.attr(RTA_OIF, LO_INDEX).finish(out);
+  m.attr(RTA_OIF, uint32_t{LO_IFINDEX}).finish(out);
 }
 
 // The name in IFLA_IFNAME, if there is one.
@@ -154,7 +154,7 @@ int rtnetlink_get(const nlmsghdr& request, std::span<const uint8_t> payload, Net
   const int index = opt_as<ifinfomsg>(payload).ifi_index;
   const std::string name = wanted_name(payload);
   if (index == 0 && name.empty()) return EINVAL;
-  if ((index != 0 && index != static_cast<int>(LO_INDEX)) || (index == 0 && name != "lo")) return ENODEV;
+  if ((index != 0 && index != LO_IFINDEX) || (index == 0 && name != "lo")) return ENODEV;
   std::vector<uint8_t> out;
   put_link(r, 0, &out);
   r.out.push_back(std::move(out));

@@ -15,7 +15,7 @@ namespace starry {
 
 namespace {
 
-constexpr size_t DATAGRAM_MAX = 16384;  // a reply is split into datagrams of about this size
+constexpr size_t REPLY_MAX = 16384;  // a reply is split into datagrams of about this size
 
 // Collects messages into datagrams.
 class Dump {
@@ -23,7 +23,7 @@ class Dump {
   explicit Dump(NetlinkReplies& r) : r_(r) {}
   void add(NetlinkMessage& m) {
     m.finish(&bytes_);
-    if (bytes_.size() >= DATAGRAM_MAX) flush();
+    if (bytes_.size() >= REPLY_MAX) flush();
   }
   void end() {
     flush();
@@ -178,7 +178,7 @@ int sock_diag_get(std::span<const uint8_t> payload, NetlinkReplies& r) {
     if (u != nullptr && static_cast<uint32_t>(u->ino()) == req.udiag_ino) found = u;
   });
   if (found == nullptr) return ENOENT;
-  constexpr uint32_t NO_COOKIE = ~0U;  // INET_DIAG_NOCOOKIE
+  constexpr uint32_t NO_COOKIE = ~0U;    // INET_DIAG_NOCOOKIE
   const uint64_t cookie = found->ino();  // SO_COOKIE
   const auto [low, high] = req.udiag_cookie;
   if ((low != NO_COOKIE || high != NO_COOKIE) &&

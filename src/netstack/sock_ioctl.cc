@@ -1,4 +1,5 @@
 // ioctl(2) on sockets: queue lengths and netdevice(7) requests about lo.
+#include <linux/capability.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -8,14 +9,13 @@
 
 #include "emulated_kernel/fd/async_owner.h"
 #include "emulated_kernel/task/task.h"
+#include "netstack/lo.h"
 #include "netstack/socket.h"
 
 namespace starry {
 
 namespace {
 
-constexpr int LO_INDEX = 1, LO_MTU = 65536, LO_TXQLEN = 1000;
-constexpr int CAP_NET_ADMIN_NR = 12;
 constexpr size_t IFREQ_SIZE = 40;  // struct ifreq on x86-64
 static_assert(sizeof(ifreq) == IFREQ_SIZE);
 
@@ -98,7 +98,7 @@ Result<void> answer_lo(unsigned long cmd, int family, ifreq* r) {
       r->ifr_hwaddr.sa_family = ARPHRD_LOOPBACK;
       return {};
     case SIOCGIFINDEX:
-      r->ifr_ifindex = LO_INDEX;
+      r->ifr_ifindex = LO_IFINDEX;
       return {};
     case SIOCGIFMETRIC:
       r->ifr_metric = 0;
@@ -149,7 +149,7 @@ SysResult Socket::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
       return get_ifconf(t, arg);
     case SIOCGIFNAME: {
       auto r = TRY(t.mem().get(UserPtr<ifreq>{arg}));
-      if (r.ifr_ifindex != LO_INDEX) return Error{ENODEV};
+      if (r.ifr_ifindex != LO_IFINDEX) return Error{ENODEV};
       std::copy_n(lo_request().ifr_name, IFNAMSIZ, r.ifr_name);
       TRY(t.mem().put(UserPtr<ifreq>{arg}, r));
       return 0;
@@ -159,7 +159,7 @@ SysResult Socket::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
   }
   const bool takes_ifreq = cmd != SIOCADDRT && cmd != SIOCDELRT;
   if (is_change(cmd) && takes_ifreq) TRY(t.mem().get(UserPtr<ifreq>{arg}));
-  if (is_change(cmd)) return Error{net_capable(CAP_NET_ADMIN_NR) ? EOPNOTSUPP : EPERM};
+  if (is_change(cmd)) return Error{net_capable(CAP_NET_ADMIN) ? EOPNOTSUPP : EPERM};
   ifreq scratch{};
   TRY(answer_lo(cmd, family_, &scratch));  // ENOTTY goes before EFAULT and ENODEV
   auto r = TRY(t.mem().get(UserPtr<ifreq>{arg}));

@@ -5,9 +5,7 @@
 
 namespace starry {
 
-namespace {
-constexpr uint64_t SECOND_NS = 1000000000;
-}
+namespace {}
 
 std::vector<TcpEntry> list_tcp(int family) {
   std::vector<TcpEntry> lines;
@@ -34,7 +32,7 @@ std::vector<TcpEntry> list_tcp(int family) {
     if (v4 != (family == AF_INET)) continue;
     const uint64_t age = now - tw.since_ns;
     lines.push_back({tw.pair.first, tw.pair.second, TcpState::time_wait, 0, 0, 0, 0,
-                     60 * SECOND_NS > age ? 60 * SECOND_NS - age : 0});
+                     TIME_WAIT_NS > age ? TIME_WAIT_NS - age : 0});
   }
   return lines;
 }

@@ -64,6 +64,10 @@ struct SockOptions {
   int priority = 0, mark = 0, busy_poll = 0, incoming_cpu = -1, peek_off = -1;
 };
 
+// What poll(2) says of a socket that can be read or written.
+inline constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
+inline constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+
 inline constexpr int SOCK_BUF_DEFAULT = 212992;  // net.core.{r,w}mem_{default,max}
 inline constexpr int SOCK_BUF_MAX = 212992;
 inline constexpr int SOMAXCONN_SYSCTL = 4096;  // net.core.somaxconn

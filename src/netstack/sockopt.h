@@ -32,6 +32,8 @@ using OptOut = std::vector<uint8_t>;
 Result<void> check_sockopt_set(int level, int name, size_t len);
 Result<void> check_sockopt_get(int level, int name);
 
+inline bool in_range(int v, int least, int most) { return v >= least && v <= most; }
+
 // The value of an INT or INT8 option; the size was checked.
 int opt_int(OptIn value);
 template <class T>

@@ -1,8 +1,10 @@
 // Options of levels IPPROTO_IP and IPPROTO_IPV6 (ip(7), ipv6(7)).
+#include <linux/capability.h>
 #include <linux/in6.h>
 #include <netinet/in.h>
 
 #include "netstack/inet_socket.h"
+#include "netstack/lo.h"
 #include "netstack/sockopt.h"
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
@@ -11,15 +13,7 @@
 
 namespace starry {
 
-namespace {
-
-constexpr int CAP_NET_ADMIN_NR = 12, CAP_NET_RAW_NR = 13;
-constexpr int DEFAULT_TTL = 64;
-constexpr int LO_MTU = 65536, LO_IFINDEX = 1;
-
-bool in_range(int v, int least, int most) { return v >= least && v <= most; }
-
-}  // namespace
+namespace {}  // namespace
 
 bool InetSocket::has_level(int level) const {
   switch (level) {
@@ -96,7 +90,7 @@ Result<void> InetSocket::set_ip_option(int name, OptIn value) {
       ip.freebind = on;
       return {};
     case IP_TRANSPARENT:
-      if (on && !net_capable(CAP_NET_ADMIN_NR) && !net_capable(CAP_NET_RAW_NR)) return Error{EPERM};
+      if (on && !net_capable(CAP_NET_ADMIN) && !net_capable(CAP_NET_RAW)) return Error{EPERM};
       ip.transparent = on;
       return {};
     case IP_BIND_ADDRESS_NO_PORT:
@@ -148,7 +142,7 @@ Result<OptOut> InetSocket::get_ip_option(int name, size_t max) {
     case IP_TOS:
       return as_int(ip.tos);
     case IP_TTL:
-      return as_int(ip.ttl == -1 ? DEFAULT_TTL : ip.ttl);
+      return as_int(ip.ttl == -1 ? int{DEFAULT_TTL} : ip.ttl);
     case IP_RECVERR:
       return as_int(ip.recverr);
     case IP_PKTINFO:
@@ -248,7 +242,7 @@ Result<OptOut> InetSocket::get_ipv6_option(int name, size_t /*max*/) {
     case IPV6_V6ONLY:
       return opt_of_int(ip.v6only);
     case IPV6_UNICAST_HOPS:
-      return opt_of_int(ip.hops == -1 ? DEFAULT_TTL : ip.hops);
+      return opt_of_int(ip.hops == -1 ? int{DEFAULT_TTL} : ip.hops);
     case IPV6_MULTICAST_HOPS:
       return opt_of_int(ip.mcast_hops);
     case IPV6_MULTICAST_LOOP:

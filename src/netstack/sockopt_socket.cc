@@ -1,4 +1,5 @@
 // Options of level SOL_SOCKET (socket(7)).
+#include <linux/capability.h>
 #include <net/if.h>
 
 #include <algorithm>
@@ -10,7 +11,6 @@ namespace starry {
 
 namespace {
 
-constexpr int CAP_NET_ADMIN_NR = 12;
 // SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF on x86-64.
 constexpr int SNDBUF_MIN = 4608, RCVBUF_MIN = 2304;
 
@@ -52,7 +52,7 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
   const bool on = v != 0;
   switch (name) {
     case SO_DEBUG:
-      if (on && !net_capable(CAP_NET_ADMIN_NR)) return Error{EACCES};
+      if (on && !net_capable(CAP_NET_ADMIN)) return Error{EACCES};
       break;
     case SO_REUSEADDR:
       opt.reuseaddr = on;
@@ -68,7 +68,7 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       break;
     case SO_SNDBUFFORCE:
     case SO_RCVBUFFORCE:
-      if (!net_capable(CAP_NET_ADMIN_NR)) return Error{EPERM};
+      if (!net_capable(CAP_NET_ADMIN)) return Error{EPERM};
       [[fallthrough]];
     case SO_SNDBUF:
     case SO_RCVBUF:
@@ -90,7 +90,7 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       opt.no_check = on;
       break;
     case SO_PRIORITY:
-      if ((v < 0 || v > 6) && !net_capable(CAP_NET_ADMIN_NR)) return Error{EPERM};
+      if ((v < 0 || v > 6) && !net_capable(CAP_NET_ADMIN)) return Error{EPERM};
       opt.priority = v;
       break;
     case SO_LINGER: {
@@ -131,14 +131,14 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       opt.timestamp = false;
       break;
     case SO_MARK:
-      if (!net_capable(CAP_NET_ADMIN_NR)) return Error{EPERM};
+      if (!net_capable(CAP_NET_ADMIN)) return Error{EPERM};
       opt.mark = v;
       break;
     case SO_RXQ_OVFL:
       opt.rxq_ovfl = on;
       break;
     case SO_BUSY_POLL:
-      if (v > opt.busy_poll && !net_capable(CAP_NET_ADMIN_NR)) return Error{EPERM};
+      if (v > opt.busy_poll && !net_capable(CAP_NET_ADMIN)) return Error{EPERM};
       if (v < 0) return Error{EINVAL};
       opt.busy_poll = v;
       break;

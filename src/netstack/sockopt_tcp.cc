@@ -12,9 +12,6 @@ namespace {
 
 constexpr size_t CONGESTION_NAME_MAX = 16;  // TCP_CA_NAME_MAX
 constexpr int MSS_DEFAULT = 536;
-constexpr int SYN_RETRIES = 6;
-
-bool in_range(int v, int least, int most) { return v >= least && v <= most; }
 
 // struct tcp_info of Linux 6.1 up to tcpi_rcv_ooopack, of which libc's header has only the beginning.
 struct TcpInfo {

@@ -17,6 +17,8 @@ struct TcpOptions {
   std::string congestion = "cubic";
 };
 
+inline constexpr int SYN_RETRIES = 6;  // net.ipv4.tcp_syn_retries
+
 class TcpSocket final : public InetSocket, public TcpInitiator {
  public:
   explicit TcpSocket(int family);

@@ -11,8 +11,6 @@
 namespace starry {
 
 namespace {
-constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
-constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 constexpr uint64_t CORK_LIMIT_NS = 200ULL * 1000 * 1000;  // tcp(7), TCP_CORK
 }  // namespace
 

@@ -7,11 +7,8 @@
 namespace starry {
 
 namespace {
-constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
-constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 constexpr int SNDBUF_INITIAL = 16384, RCVBUF_INITIAL = 131072;  // net.ipv4.tcp_{w,r}mem
 constexpr int SNDBUF_TUNED = 2626560;                           // what auto-tuning makes of it on lo
-constexpr int SYN_RETRIES = 6;                                  // net.ipv4.tcp_syn_retries
 }  // namespace
 
 TcpSocket::TcpSocket(int family) : InetSocket(family, SOCK_STREAM, IPPROTO_TCP, tcp_ports()) {

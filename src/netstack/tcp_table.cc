@@ -9,8 +9,6 @@
 namespace starry {
 
 namespace {
-constexpr uint64_t SECOND_NS = 1000000000;
-constexpr uint64_t TIME_WAIT_NS = 60 * SECOND_NS;
 constexpr size_t TIME_WAIT_MAX = 16384;  // net.ipv4.tcp_max_tw_buckets: the oldest go early
 }  // namespace
 

@@ -35,6 +35,9 @@ class TcpInitiator : public StreamEnd {
   std::pair<Endpoint, Endpoint> key_;
 };
 
+inline constexpr uint64_t SECOND_NS = 1000000000;
+inline constexpr uint64_t TIME_WAIT_NS = 60 * SECOND_NS;  // TCP_TIMEWAIT_LEN
+
 class TcpTable {
  public:
   using Pair = std::pair<Endpoint, Endpoint>;  // local, remote

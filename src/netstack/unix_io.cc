@@ -9,8 +9,6 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
-constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 constexpr uint32_t OVERFLOW_ID = 65534;  // uid and gid when nobody asked for credentials
 constexpr size_t STREAM_MESSAGE_MAX = 64 * 1024;
 

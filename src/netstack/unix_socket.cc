@@ -10,8 +10,6 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t IN_EVENTS = EPOLLIN | EPOLLRDNORM;
-constexpr uint32_t OUT_EVENTS = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 constexpr uint32_t PATH_OFFSET = offsetof(sockaddr_un, sun_path);
 constexpr int MAX_DGRAM_QLEN = 10;  // net.unix.max_dgram_qlen
 

@@ -27,7 +27,7 @@ inline constexpr uint64_t AREA_SIZE = 64 * 1024;      // per carrier: Area, then
 inline constexpr int KICK_SIGNAL = 23;
 
 enum Event : uint32_t {
-  EV_NONE,
+  EV_NOTHING,
   EV_SYSCALL,       // a `syscall` instruction that trapped
   EV_SYSCALL_FAST,  // one that was rewritten
   EV_KICKED,

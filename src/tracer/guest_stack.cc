@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/platform_files.h"
 #include "tracer/guest_elf.h"
 
@@ -26,7 +27,6 @@ constexpr size_t MAX_DEPTH = 64;
 // The guest writes its own unwind programs, which may loop: whoever reads this often gets an error.
 constexpr int MAX_READS = 1 << 17;
 constexpr size_t MAX_PAGES = 512;
-constexpr uint64_t PAGE = 4096;
 
 // Pages of a guest's memory, each fetched once.
 class GuestPages {

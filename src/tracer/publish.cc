@@ -18,7 +18,7 @@
 namespace starry {
 namespace {
 
-constexpr size_t CHUNK = 65536;
+constexpr size_t RELAY_CHUNK = 65536;
 constexpr size_t MAX_UDP_CLIENTS = 1024;
 
 std::span<const uint8_t> as_bytes(const std::string& s) {
@@ -88,7 +88,7 @@ class Publisher::TcpBridge {
 
   // False: nothing there yet.
   bool receive() {
-    char buffer[CHUNK];
+    char buffer[RELAY_CHUNK];
     const ssize_t n = recv(socket_.get(), buffer, sizeof buffer, 0);
     if (n > 0) inbound_.assign(buffer, static_cast<size_t>(n));
     if (n == 0) host_eof_ = true;
@@ -103,8 +103,8 @@ class Publisher::TcpBridge {
   void to_host() {
     while (!guest_done_ && !broken_) {
       if (outbound_.empty()) {
-        outbound_.resize(CHUNK);
-        outbound_.resize(guest_->read({reinterpret_cast<uint8_t*>(outbound_.data()), CHUNK}));
+        outbound_.resize(RELAY_CHUNK);
+        outbound_.resize(guest_->read({reinterpret_cast<uint8_t*>(outbound_.data()), RELAY_CHUNK}));
       }
       if (outbound_.empty()) {
         if (!guest_->at_eof()) return;  // until `readable`
@@ -159,7 +159,7 @@ class Publisher::UdpPort {
 
   void receive() {
     for (int i = 0; i < 64; ++i) {
-      uint8_t data[CHUNK];
+      uint8_t data[RELAY_CHUNK];
       sockaddr_storage from{};
       socklen_t size = sizeof from;
       const ssize_t n =

@@ -21,7 +21,6 @@ namespace {
 constexpr uint32_t TRAPS_BEFORE_REWRITE = 4;
 // A rewritten site can trap: its `syscall` is jumped to, or other code was mapped there. Then look again.
 constexpr uint32_t TRAPS_BEFORE_ANOTHER = 64;
-constexpr uint64_t SYSCALL_SIZE = 2;
 
 constexpr bool windows_match() {
   for (size_t i = 0; i < std::size(TRAMPOLINE_AREAS); ++i)

@@ -11,7 +11,7 @@ using namespace chan;
 
 namespace {
 
-constexpr uint64_t SYSCALL_SIZE = 2, MOV_SIZE = 5, JMP_SIZE = 5;
+constexpr uint64_t MOV_SIZE = 5, JMP_SIZE = 5;
 constexpr uint8_t MOV_EAX = 0xb8, JMP = 0xe9, NOP = 0x90;
 
 // Opcodes that raise #UD in 64-bit mode whatever follows them.

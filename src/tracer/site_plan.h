@@ -19,6 +19,7 @@ struct SitePlan {
 };
 
 // Bytes around a `syscall` instruction that the plan looks at.
+inline constexpr uint64_t SYSCALL_SIZE = 2;  // bytes of the instruction
 inline constexpr size_t SITE_BEFORE_BYTES = 6, SITE_AFTER_BYTES = 18;
 
 // `code` holds SITE_BEFORE_BYTES bytes, then the `syscall`, up to SITE_AFTER_BYTES from there on. `number` is

@@ -80,9 +80,9 @@ void StateDir::make_default(const Options& options) {
 void StateDir::probe() const {
   const std::string path = dir_ + "/.starryrun-probe";
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  static constexpr std::array<char, 4096> PAGE{};
+  static constexpr std::array<char, 4096> ZEROS{};
   int error = fd < 0 ? errno : 0;
-  if (error == 0 && write(fd, PAGE.data(), PAGE.size()) != static_cast<ssize_t>(PAGE.size()))
+  if (error == 0 && write(fd, ZEROS.data(), ZEROS.size()) != static_cast<ssize_t>(ZEROS.size()))
     error = errno != 0 ? errno : ENOSPC;
   if (fd >= 0) {
     close(fd);

@@ -28,16 +28,6 @@ constexpr uint64_t KERNEL_SPIN_NS = 50000;  // before the kernel thread sleeps
 constexpr int POOL_SIZE = 2;
 
 // Our own descriptors must not land on 0..2, which a guest process gets its descriptors at.
-void fill_standard_fds() {
-  for (;;) {
-    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (fd < 0 || fd > 2) {
-      if (fd > 2) close(fd);
-      return;
-    }
-  }
-}
-
 void raise_limits() {
   rlimit r{};
   if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
@@ -51,7 +41,6 @@ void raise_limits() {
 bool Supervisor::spin_enabled = true;
 
 Supervisor::Supervisor(KernelConfig config) {
-  fill_standard_fds();
   raise_limits();
   prctl(PR_SET_TIMERSLACK, 1);
   set_platform(&host_platform);

@@ -14,21 +14,22 @@
 #include "emulated_kernel/task/pid_table.h"
 #include "unit/fake_host.h"
 #include "unit/fiber_world.h"
+#include "unit/times.h"
 
 namespace starry {
 namespace {
 
-constexpr uint64_t BASE = 0x100000, MS = 1'000'000;
+constexpr uint64_t PI_PAGE = 0x100000;
 
 class FakeSpace final : public HostSpace {
  public:
   uint8_t page[4096] = {};
   Result<size_t> peek(uint64_t addr, void* dst, size_t n) override {
-    std::memcpy(dst, page + (addr - BASE), n);
+    std::memcpy(dst, page + (addr - PI_PAGE), n);
     return n;
   }
   Result<size_t> poke(uint64_t addr, const void* src, size_t n) override {
-    std::memcpy(page + (addr - BASE), src, n);
+    std::memcpy(page + (addr - PI_PAGE), src, n);
     return n;
   }
   int host_pid() const override { return 0; }
@@ -56,7 +57,7 @@ class PiFutex : public FiberWorld {
  protected:
   PiFutex() : kernel_(KernelConfig{.cpus = 8}), space(make_ref<FakeSpace>()), mm(make_ref<Mm>(space)) {
     Vma v;
-    v.start = BASE, v.end = BASE + 4096, v.prot = PROT_READ | PROT_WRITE, v.flags = MAP_PRIVATE;
+    v.start = PI_PAGE, v.end = PI_PAGE + 4096, v.prot = PROT_READ | PROT_WRITE, v.flags = MAP_PRIVATE;
     mm->adopt(v);
     group = make_ref<ThreadGroup>(alloc_pid());
     group->parent = &init_group();
@@ -113,9 +114,9 @@ class PiFutex : public FiberWorld {
     const bool never = false;
     EXPECT_EQ(sleep_until(never, Deadline::after(ns)), Wake::timeout);
   }
-  FutexRef ref(uint64_t n) { return {key_of(BASE + 4 * n), BASE + 4 * n}; }
+  FutexRef ref(uint64_t n) { return {key_of(PI_PAGE + 4 * n), PI_PAGE + 4 * n}; }
   FutexKey key_of(uint64_t addr) { return futex_key(*mm, addr, false).value(); }
-  uint32_t word(uint64_t n) { return mm->load32(BASE + 4 * n).value(); }
+  uint32_t word(uint64_t n) { return mm->load32(PI_PAGE + 4 * n).value(); }
   int64_t lock(Task& t, uint64_t n, Deadline d = Deadline::never()) {
     return value_of(futex_lock_pi(t, ref(n), d, false));
   }

@@ -8,11 +8,10 @@
 #include <vector>
 
 #include "fiber_world.h"
+#include "unit/times.h"
 
 namespace starry {
 namespace {
-
-constexpr uint64_t MS = 1'000'000;
 
 // Sixteen words of guest memory at address 0x1000.
 class Words final : public UserMemory {
@@ -127,7 +126,7 @@ TEST_F(FutexTableTest, WaitMultiple) {
 
 // The reference: a list of (name, futex, bits, rank) in order of arrival; every operation looks through
 // all of it.
-class Model {
+class FutexModel {
  public:
   struct Waiter {
     int id;
@@ -183,7 +182,7 @@ TEST_F(FutexTableTest, RandomSchedulesMatchTheModel) {
     const auto pick = [&](int n) { return static_cast<int>(rng() % static_cast<unsigned>(n)); };
     constexpr int N = 12;
     FutexTable t;
-    Model model;
+    FutexModel model;
     std::vector<int> got;
     // Waiters without fibers: who was woken shows in the order of wake_up calls.
     struct Probe final : Sleeper {

@@ -9,16 +9,16 @@
 #include <random>
 
 #include "sched_world.h"
+#include "unit/times.h"
 
 namespace starry {
 namespace {
 
-constexpr uint64_t MS = 1'000'000;
 constexpr uint64_t RR_SLICE = 100 * MS;
 
 // sched(7) word by word: a list per priority; the running task is at the head of its list. The fair
 // class is one list whose order is not predicted.
-class Model {
+class SchedModel {
  public:
   struct T {
     int policy = SCHED_OTHER, prio = 0;
@@ -86,7 +86,7 @@ TEST(SchedProperty, FifoOnOneCpuMatchesTheModel) {
     std::mt19937 rng(seed);
     const auto pick = [&](int n) { return static_cast<int>(rng() % static_cast<unsigned>(n)); };
     SchedWorld w(1);
-    Model m;
+    SchedModel m;
     const int n = 2 + pick(8);
     const int prios = 1 + pick(4);  // few distinct ones: many equals
     std::vector<SchedEntity*> se;

@@ -5,11 +5,10 @@
 #include <string>
 
 #include "sched_world.h"
+#include "unit/times.h"
 
 namespace starry {
 namespace {
-
-constexpr uint64_t MS = 1'000'000;
 
 TEST(Scheduler, MissionExample) {
   // Four tasks of priority 99, 99, 5 and 1 on one CPU; a and b sleep, a wakes first. c (5) runs while

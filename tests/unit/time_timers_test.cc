@@ -10,11 +10,10 @@
 #include "emulated_kernel/time/posix_timers.h"
 #include "unit/fake_host.h"
 #include "unit/fiber_world.h"
+#include "unit/times.h"
 
 namespace starry {
 namespace {
-
-constexpr uint64_t MS = 1'000'000;
 
 class Timers : public FiberWorld {
  protected:

@@ -16,8 +16,6 @@
 namespace starry {
 namespace {
 
-constexpr uint64_t A = 0x7ffe00001000, B = 0x7ffe00002000, C = 0x7ffe00003000, D = 0x7ffe00004000;
-
 sockaddr_in inet4(const char* addr, uint16_t port) {
   sockaddr_in a{};
   a.sin_family = AF_INET;

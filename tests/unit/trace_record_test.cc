@@ -18,9 +18,6 @@
 namespace starry {
 namespace {
 
-constexpr uint64_t A = 0x7ffe00001000, B = 0x7ffe00002000, C = 0x7ffe00003000;
-constexpr uint64_t AT_CWD = static_cast<uint32_t>(AT_FDCWD);
-
 class TestGuest final : public trace::GuestView {
  public:
   explicit TestGuest(TestMemory& m) : memory_(m) {}

@@ -20,9 +20,6 @@
 namespace starry {
 namespace {
 
-constexpr uint64_t AT_CWD = static_cast<uint32_t>(AT_FDCWD);
-constexpr uint64_t A = 0x7ffe00001000, B = 0x7ffe00002000, C = 0x7ffe00003000;
-
 TEST(TraceRender, SuccessAndError) {
   TestCall c("openat", {AT_CWD, A, O_WRONLY | O_CREAT | O_APPEND, 0666});
   c.mem.put_string(A, "/var/log/x.log");

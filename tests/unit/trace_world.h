@@ -1,6 +1,8 @@
 // A traced call made by hand: arguments, guest memory before and after, and the line it gives.
 #pragma once
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cstring>
 #include <map>
@@ -12,6 +14,10 @@
 #include "emulated_kernel/trace/render.h"
 
 namespace starry {
+
+// Where the tests put things.
+inline constexpr uint64_t A = 0x7ffe00001000, B = 0x7ffe00002000, C = 0x7ffe00003000, D = 0x7ffe00004000;
+inline constexpr uint64_t AT_CWD = static_cast<uint32_t>(AT_FDCWD);
 
 class TestMemory final : public MemoryView {
  public:

@@ -33,22 +33,25 @@ struct ArgSpec {
   uint16_t elem_size = 0;  // bytes per unit of len_arg, or the fixed size of a struct (len_arg < 0)
   uint16_t flags_id = 0;   // a FlagFamily (abi/flags/*.def) for FLAGS / ENUM kinds
   Fmt fmt = Fmt::NONE;
+
+  // The kernel fills it: there is nothing to show before the call returns.
+  bool is_output() const { return kind == Kind::BUF_OUT || kind == Kind::STRUCT_OUT; }
 };
 
 // Classes for strace's -e trace=%class. Bits.
 enum SyscallClass : uint32_t {
   C_NONE = 0,
-  C_DESC = 1 << 0,      // %desc
-  C_FILE = 1 << 1,      // %file
-  C_MEMORY = 1 << 2,    // %memory
-  C_PROCESS = 1 << 3,   // %process
-  C_SIGNAL = 1 << 4,    // %signal
-  C_IPC = 1 << 5,       // %ipc
-  C_NETWORK = 1 << 6,   // %network
-  C_CREDS = 1 << 7,     // %creds
-  C_CLOCK = 1 << 8,     // %clock
-  C_PURE = 1 << 9,      // %pure
-  C_STAT = 1 << 10,     // %stat: stat and variants
+  C_DESC = 1 << 0,     // %desc
+  C_FILE = 1 << 1,     // %file
+  C_MEMORY = 1 << 2,   // %memory
+  C_PROCESS = 1 << 3,  // %process
+  C_SIGNAL = 1 << 4,   // %signal
+  C_IPC = 1 << 5,      // %ipc
+  C_NETWORK = 1 << 6,  // %network
+  C_CREDS = 1 << 7,    // %creds
+  C_CLOCK = 1 << 8,    // %clock
+  C_PURE = 1 << 9,     // %pure
+  C_STAT = 1 << 10,    // %stat: stat and variants
   C_LSTAT = 1 << 11,
   C_FSTAT = 1 << 12,
   C_STATFS = 1 << 13,
@@ -61,8 +64,24 @@ enum class Support : uint8_t { NI, PARTIAL, FULL };
 
 // How the result is shown; the last group is a number with a decoded note, as `0x3 (flags O_RDWR)`.
 enum class RetKind : uint8_t {
-  DEC, HEX, FD, PTR, VOID, OCT,
-  SIGRETURN, SIGNO, IOCTL, FCNTL, PRCTL, PERSONALITY, SCHED_POLICY, TIMEX, TIME, IOPRIO, MEMBARRIER, RESTART,
+  DEC,
+  HEX,
+  FD,
+  PTR,
+  VOID,
+  OCT,
+  SIGRETURN,
+  SIGNO,
+  IOCTL,
+  FCNTL,
+  PRCTL,
+  PERSONALITY,
+  SCHED_POLICY,
+  TIMEX,
+  TIME,
+  IOPRIO,
+  MEMBARRIER,
+  RESTART,
 };
 
 struct SyscallSpec {

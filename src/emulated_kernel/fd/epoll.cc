@@ -12,15 +12,15 @@ namespace starry {
 
 namespace {
 
-constexpr int MAX_NESTS = 4;                // EP_MAX_NESTS
-constexpr uint64_t MAX_WATCHES = 1U << 21;  // /proc/sys/fs/epoll/max_user_watches
+constexpr int MAX_NESTS = 4;              // EP_MAX_NESTS
+constexpr uint64_t MAX_ITEMS = 1U << 21;  // /proc/sys/fs/epoll/max_user_watches
 constexpr uint32_t ALWAYS = EPOLLERR | EPOLLHUP;
 // What stays of a one-shot watch that has fired.
 constexpr uint32_t PRIVATE_BITS = EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE;
 constexpr uint32_t EXCLUSIVE_OK =
     EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 
-uint64_t watch_count = 0;
+uint64_t item_count = 0;
 uint64_t visit_mark = 0;
 
 }  // namespace
@@ -57,7 +57,7 @@ EpollItem* Epoll::find(const File& file, int fd) {
 }
 
 void Epoll::destroy(EpollItem& item) {
-  --watch_count;
+  --item_count;
   delete &item;  // its hooks leave every list
 }
 
@@ -101,10 +101,10 @@ Result<void> Epoll::add(File& file, int fd, epoll_event event) {
     if (below + 1 + depth_above() > MAX_NESTS) return Error{ELOOP};
   }
   if (find(file, fd) != nullptr) return Error{EEXIST};
-  if (watch_count >= MAX_WATCHES) return Error{ENOSPC};
+  if (item_count >= MAX_ITEMS) return Error{ENOSPC};
   event.events |= ALWAYS;
   auto* item = new EpollItem(*this, file, fd, event);
-  ++watch_count;
+  ++item_count;
   items_.insert(*item);
   file.attached.epoll_watches.push_back(*item);
   file.poll_queue()->add(*item);

@@ -6,9 +6,7 @@
 
 namespace starry {
 
-namespace {
-constexpr size_t UIO_MAXIOV_NR = 1024;  // UIO_MAXIOV of <linux/uio.h>
-}
+namespace {}
 
 Result<std::vector<IoVec::Segment>> import_iovec(UserMemory& mem, UserPtr<const GuestIovec> iov,
                                                  size_t count) {

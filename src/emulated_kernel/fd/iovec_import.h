@@ -9,6 +9,9 @@
 
 namespace starry {
 
+// The most segments: UIO_MAXIOV of <linux/uio.h>.
+inline constexpr size_t UIO_MAXIOV_NR = 1024;
+
 // The most bytes that one read or write moves, as in Linux: INT_MAX rounded down to a page.
 inline constexpr size_t MAX_RW_COUNT = 0x7ffff000;
 

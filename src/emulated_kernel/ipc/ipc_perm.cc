@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "emulated_kernel/fd/anon_inode.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -49,6 +50,8 @@ void ipc_apply_perm(IpcObject& o, const ipc_perm& p) {
 
 // ipc_idr_alloc(): indexes go round in a window somewhat larger than what is in use; each round has a
 // new sequence number.
+int64_t ipc_time() { return realtime_timespec().tv_sec; }
+
 int IpcIdAllocator::next_index(int in_use, int limit, bool (*used)(const void*, int), const void* map) {
   constexpr int MIN_CYCLE = 64;
   if (in_use >= limit) return -1;

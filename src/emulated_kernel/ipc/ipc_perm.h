@@ -36,6 +36,9 @@ void ipc_set_creator(const Task& t, IpcObject& o, int key, int flags);
 ipc_perm ipc_show_perm(const IpcObject& o);
 void ipc_apply_perm(IpcObject& o, const ipc_perm& p);  // uid, gid, mode & 0777
 
+// Seconds since the epoch: what otime, ctime and the like hold.
+int64_t ipc_time();
+
 // Identifiers of one kind: index + 32768 * sequence number, so that a number is not soon used again.
 class IpcIdAllocator {
  public:

@@ -13,8 +13,6 @@ namespace starry {
 
 namespace {
 
-int64_t now_seconds() { return realtime_timespec().tv_sec; }
-
 bool matches(int64_t message_type, int64_t wanted, int flags) {
   if (wanted == 0) return true;
   if (wanted < 0) return wanted == INT64_MIN || message_type <= -wanted;
@@ -54,7 +52,7 @@ bool hand_over(MsgQueue& q, SysvMessage& m, int sender_pid) {
       r.message = std::move(m);
       q.lspid = sender_pid;
       q.lrpid = r.pid;
-      q.rtime = now_seconds();
+      q.rtime = ipc_time();
     } else {
       r.error = E2BIG;
     }
@@ -76,7 +74,7 @@ Result<int> msg_get(Task& t, int key, int flags) {
       t, key, flags, [](const MsgQueue&) -> Result<void> { return {}; },
       []() -> Result<Ref<MsgQueue>> {
         Ref<MsgQueue> q = make_ref<MsgQueue>();
-        q->ctime = now_seconds();
+        q->ctime = ipc_time();
         return q;
       });
 }
@@ -93,7 +91,7 @@ Result<void> msg_send(Task& t, int id, SysvMessage m, int flags) {
     if (!ready) return Error{ERESTARTNOHAND};
   }
   q->lspid = t.tgid();
-  q->stime = now_seconds();
+  q->stime = ipc_time();
   if (hand_over(*q, m, t.tgid())) return {};
   q->bytes += n;
   q->messages.push_back(std::move(m));
@@ -118,7 +116,7 @@ Result<SysvMessage> msg_receive(Task& t, int id, size_t size, int64_t type, int 
     q->messages.erase(it);
     q->bytes -= m.text.size();
     q->lrpid = t.tgid();
-    q->rtime = now_seconds();
+    q->rtime = ipc_time();
     q->senders.wake_all();
     TRY(cut(m, size, flags));
     return m;

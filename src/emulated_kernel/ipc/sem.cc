@@ -15,8 +15,6 @@ namespace {
 
 constexpr int SETS_MAX = 32000, PER_SET_MAX = 32000, TOTAL_MAX = 1024000000;  // kernel.sem
 
-int64_t now_seconds() { return realtime_timespec().tv_sec; }
-
 bool alters(std::span<const GuestSembuf> ops) {
   return std::any_of(ops.begin(), ops.end(), [](const GuestSembuf& o) { return o.op != 0; });
 }
@@ -64,7 +62,7 @@ int SemSet::try_ops(Waiter& w) {
   }
   if (error == 0) {
     for (const GuestSembuf& op : w.ops) sems[op.num].pid = w.pid;
-    otime = now_seconds();
+    otime = ipc_time();
     return 0;
   }
   while (done-- > 0) {
@@ -137,7 +135,7 @@ void SemUndoList::apply(int pid) {
       sem.value = std::clamp(sem.value + adjust[i], 0, SemSet::VALUE_MAX);
       sem.pid = pid;
     }
-    s->otime = now_seconds();
+    s->otime = ipc_time();
     std::erase(s->undoers, this);
     s->run_waiters();
   }
@@ -156,7 +154,7 @@ Result<int> sem_get(Task& t, int key, int nsems, int flags) {
         if (nsems == 0) return Error{EINVAL};
         if (sem_total() + nsems > TOTAL_MAX) return Error{ENOSPC};
         Ref<SemSet> s = make_ref<SemSet>(static_cast<size_t>(nsems));
-        s->ctime = now_seconds();
+        s->ctime = ipc_time();
         return s;
       });
 }

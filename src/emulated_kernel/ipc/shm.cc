@@ -8,6 +8,7 @@
 
 #include "emulated_kernel/fd/anon_inode.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/procfs/generators.h"
 #include "vfs/tmpfs/tmpfs.h"
@@ -16,12 +17,9 @@ namespace starry {
 
 namespace {
 
-constexpr uint64_t PAGE = 4096;
 constexpr uint64_t SHM_SIZE_MAX = ~0ULL - (1ULL << 24);  // kernel.shmmax
 constexpr int SHM_COUNT_MAX = 4096;                      // kernel.shmmni
 constexpr uint64_t SHMEM_DEV = 1;  // st_dev of the kernel's own tmpfs, as in /proc/PID/maps
-
-int64_t now_seconds() { return realtime_timespec().tv_sec; }
 
 }  // namespace
 
@@ -43,7 +41,7 @@ ShmAttachment::ShmAttachment(Ref<ShmSegment> s, int flags) : File(flags), segmen
 
 ShmAttachment::~ShmAttachment() {
   std::erase(segment->attachments, this);
-  segment->dtime = now_seconds();
+  segment->dtime = ipc_time();
   if (in_task()) segment->lpid = current().tgid();
   if ((segment->mode & SHM_DEST) != 0 && segment->attachments.empty()) shm_table().remove(*segment);
 }
@@ -69,7 +67,7 @@ Result<int> shm_get(Task& t, int key, size_t size, int flags) {
         Ref<ShmSegment> s = make_ref<ShmSegment>();
         s->size = size;
         s->cpid = t.tgid();
-        s->ctime = now_seconds();
+        s->ctime = ipc_time();
         s->data = TRY(make_shmem(fmt::format("/SYSV{:08x} (deleted)", static_cast<unsigned>(key)),
                                  t.cred->fsuid, t.cred->fsgid));
         TRY(s->data->truncate(static_cast<int64_t>((size + PAGE - 1) & ~(PAGE - 1))));
@@ -106,7 +104,7 @@ Result<uint64_t> shm_attach(Task& t, int id, uint64_t addr, int flags) {
     s->dtime = old_dtime, s->lpid = old_lpid;  // an attachment that never was
     return Error{at.code() == EEXIST ? EINVAL : at.code()};
   }
-  s->atime = now_seconds();
+  s->atime = ipc_time();
   s->lpid = t.tgid();
   return at;
 }
@@ -129,7 +127,7 @@ Result<void> shm_detach(Task& t, uint64_t addr) {
   if (!file) return Error{EINVAL};
   auto& s = *static_cast<ShmAttachment&>(*file).segment;
   for (auto [start, end] : parts) TRY(t.mm->munmap(*t.host, start, end - start));
-  s.dtime = now_seconds();
+  s.dtime = ipc_time();
   s.lpid = t.tgid();
   return {};
 }
@@ -137,14 +135,14 @@ Result<void> shm_detach(Task& t, uint64_t addr) {
 void shm_forked(const Ref<File>& file) {
   auto* a = dynamic_cast<ShmAttachment*>(file.get());
   if (a == nullptr) return;
-  a->segment->atime = now_seconds();
+  a->segment->atime = ipc_time();
   if (in_task()) a->segment->lpid = current().tgid();
 }
 
 void shm_ended(const Ref<File>& file) {
   auto* a = dynamic_cast<ShmAttachment*>(file.get());
   if (a == nullptr) return;
-  a->segment->dtime = now_seconds();
+  a->segment->dtime = ipc_time();
   if (in_task()) a->segment->lpid = current().tgid();
 }
 

@@ -1,11 +1,10 @@
 // Names of anonymous memory: prctl(2), PR_SET_VMA_ANON_NAME.
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 
 namespace starry {
 
 namespace {
-
-constexpr uint64_t PAGE = 4096;
 
 // "[heap]", "[stack]" and the like win over a given name.
 bool renameable(const Vma& v) { return v.name.empty() || v.name.starts_with("[anon:"); }

@@ -3,12 +3,11 @@
 #include <sys/syscall.h>
 
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 
 namespace starry {
 
 namespace {
-
-constexpr uint64_t PAGE = 4096;
 
 enum class Advice { hint, host, flag, unknown };
 

@@ -8,6 +8,7 @@
 
 #include "emulated_kernel/entry/fibers.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/mount.h"
 
@@ -15,7 +16,6 @@ namespace starry {
 
 namespace {
 
-constexpr uint64_t PAGE = 4096;
 constexpr size_t MAX_MAPS = 65530;  // vm.max_map_count
 // What the host is told besides MAP_FIXED and the kind of mapping.
 constexpr int HOST_FLAGS = MAP_NORESERVE | MAP_POPULATE | MAP_STACK;
@@ -30,8 +30,6 @@ constexpr int VALIDATED_FLAGS = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONY
 bool on_noexec_mount(const File& f) {
   return f.path && f.path->mount && (f.path->mount->flags & MS_NOEXEC) != 0;
 }
-
-uint64_t page_up(uint64_t n) { return (n + PAGE - 1) & ~(PAGE - 1); }
 
 HostOp host_op(int64_t nr, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0) {
   HostOp op;

@@ -3,14 +3,13 @@
 #include <sys/syscall.h>
 
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
 
 namespace starry {
-
-static constexpr uint64_t PAGE = 4096;
 
 static Result<int64_t> host_mremap(HostThread& by, uint64_t old_addr, uint64_t old_len, uint64_t new_len,
                                    int flags, uint64_t to) {

@@ -6,13 +6,12 @@
 #include <algorithm>
 
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
 
-namespace {
-constexpr uint64_t PAGE = 4096;
-}
+namespace {}
 
 bool Mm::grow_stack(HostThread& by, uint64_t addr) {
   addr &= ~(PAGE - 1);

@@ -9,6 +9,7 @@
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/ipc/sem.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/task/clone.h"
 #include "emulated_kernel/task/task.h"
@@ -18,7 +19,7 @@ namespace starry {
 
 namespace {
 
-constexpr size_t CLONE_ARGS_SIZE_V0 = 64, PAGE = 4096, MAX_PID_NS_LEVEL = 32;
+constexpr size_t CLONE_ARGS_SIZE_V0 = 64, MAX_PID_NS_LEVEL = 32;
 constexpr uint64_t CLONE3_FLAGS = 0xffffffffULL | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
 
 // copy_struct_from_user(): older callers have fewer members, newer ones must leave the rest zero.

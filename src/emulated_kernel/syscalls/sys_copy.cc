@@ -16,15 +16,15 @@ namespace starry {
 
 namespace {
 
-constexpr size_t CHUNK = 64 * 1024;
+constexpr size_t COPY_CHUNK = 64 * 1024;
 
 // Moves up to `count` bytes. What the output does not take stays unread: *pos counts what was written.
 SysResult pump(Task& t, File& in, int64_t* pos, File& out, size_t count) {
-  auto buf = std::make_unique_for_overwrite<uint8_t[]>(std::min(CHUNK, count));
+  auto buf = std::make_unique_for_overwrite<uint8_t[]>(std::min(COPY_CHUNK, count));
   size_t done = 0;
   while (done < count) {
     int64_t at = *pos;
-    const size_t want = std::min(CHUNK, count - done);
+    const size_t want = std::min(COPY_CHUNK, count - done);
     IoVec to = IoVec::kernel(buf.get(), want);
     Result<size_t> got = file_read(in, to, &at, 0);
     if (!got.ok()) return done != 0 ? SysResult(static_cast<int64_t>(done)) : got.error();

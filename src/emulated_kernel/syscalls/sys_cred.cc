@@ -12,7 +12,7 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t KEEP = ~0U;  // (uid_t)-1: leave unchanged
+constexpr uint32_t KEEP_ID = ~0U;  // (uid_t)-1: leave unchanged
 constexpr size_t GROUPS_MAX = 65536;
 
 // Capabilities that follow the file-system user id (CAP_FS_MASK).
@@ -44,7 +44,7 @@ SysResult sys_getegid(Task& t) { return t.cred->egid; }
 
 SysResult sys_setuid(Task& t, uid_t uid) {
   const Cred& old = *t.cred;
-  if (uid == KEEP) return Error{EINVAL};
+  if (uid == KEEP_ID) return Error{EINVAL};
   Ref<Cred> next = old.copy();
   if (old.capable(CAP_SETUID)) {
     next->uid = next->suid = uid;
@@ -57,7 +57,7 @@ SysResult sys_setuid(Task& t, uid_t uid) {
 
 SysResult sys_setgid(Task& t, gid_t gid) {
   const Cred& old = *t.cred;
-  if (gid == KEEP) return Error{EINVAL};
+  if (gid == KEEP_ID) return Error{EINVAL};
   Ref<Cred> next = old.copy();
   if (old.capable(CAP_SETGID)) {
     next->gid = next->sgid = gid;
@@ -72,15 +72,15 @@ SysResult sys_setreuid(Task& t, uid_t ruid, uid_t euid) {
   const Cred& old = *t.cred;
   const bool privileged = old.capable(CAP_SETUID);
   Ref<Cred> next = old.copy();
-  if (ruid != KEEP) {
+  if (ruid != KEEP_ID) {
     if (!privileged && !among(ruid, {old.uid, old.euid})) return Error{EPERM};
     next->uid = ruid;
   }
-  if (euid != KEEP) {
+  if (euid != KEEP_ID) {
     if (!privileged && !among(euid, {old.uid, old.euid, old.suid})) return Error{EPERM};
     next->euid = euid;
   }
-  if (ruid != KEEP || (euid != KEEP && euid != old.uid)) next->suid = next->euid;
+  if (ruid != KEEP_ID || (euid != KEEP_ID && euid != old.uid)) next->suid = next->euid;
   next->fsuid = next->euid;
   return commit_uids(t, next);
 }
@@ -89,15 +89,15 @@ SysResult sys_setregid(Task& t, gid_t rgid, gid_t egid) {
   const Cred& old = *t.cred;
   const bool privileged = old.capable(CAP_SETGID);
   Ref<Cred> next = old.copy();
-  if (rgid != KEEP) {
+  if (rgid != KEEP_ID) {
     if (!privileged && !among(rgid, {old.gid, old.egid})) return Error{EPERM};
     next->gid = rgid;
   }
-  if (egid != KEEP) {
+  if (egid != KEEP_ID) {
     if (!privileged && !among(egid, {old.gid, old.egid, old.sgid})) return Error{EPERM};
     next->egid = egid;
   }
-  if (rgid != KEEP || (egid != KEEP && egid != old.gid)) next->sgid = next->egid;
+  if (rgid != KEEP_ID || (egid != KEEP_ID && egid != old.gid)) next->sgid = next->egid;
   next->fsgid = next->egid;
   return commit_gids(t, next);
 }
@@ -106,13 +106,13 @@ SysResult sys_setresuid(Task& t, uid_t ruid, uid_t euid, uid_t suid) {
   const Cred& old = *t.cred;
   if (!old.capable(CAP_SETUID)) {
     for (const uid_t id : {ruid, euid, suid}) {
-      if (id != KEEP && !among(id, {old.uid, old.euid, old.suid})) return Error{EPERM};
+      if (id != KEEP_ID && !among(id, {old.uid, old.euid, old.suid})) return Error{EPERM};
     }
   }
   Ref<Cred> next = old.copy();
-  if (ruid != KEEP) next->uid = ruid;
-  if (euid != KEEP) next->euid = euid;
-  if (suid != KEEP) next->suid = suid;
+  if (ruid != KEEP_ID) next->uid = ruid;
+  if (euid != KEEP_ID) next->euid = euid;
+  if (suid != KEEP_ID) next->suid = suid;
   next->fsuid = next->euid;
   return commit_uids(t, next);
 }
@@ -121,13 +121,13 @@ SysResult sys_setresgid(Task& t, gid_t rgid, gid_t egid, gid_t sgid) {
   const Cred& old = *t.cred;
   if (!old.capable(CAP_SETGID)) {
     for (const gid_t id : {rgid, egid, sgid}) {
-      if (id != KEEP && !among(id, {old.gid, old.egid, old.sgid})) return Error{EPERM};
+      if (id != KEEP_ID && !among(id, {old.gid, old.egid, old.sgid})) return Error{EPERM};
     }
   }
   Ref<Cred> next = old.copy();
-  if (rgid != KEEP) next->gid = rgid;
-  if (egid != KEEP) next->egid = egid;
-  if (sgid != KEEP) next->sgid = sgid;
+  if (rgid != KEEP_ID) next->gid = rgid;
+  if (egid != KEEP_ID) next->egid = egid;
+  if (sgid != KEEP_ID) next->sgid = sgid;
   next->fsgid = next->egid;
   return commit_gids(t, next);
 }
@@ -151,7 +151,7 @@ SysResult sys_setfsuid(Task& t, uid_t uid) {
   const Cred& old = *t.cred;
   const uint32_t before = old.fsuid;
   const bool allowed = among(uid, {old.uid, old.euid, old.suid, old.fsuid}) || old.capable(CAP_SETUID);
-  if (uid == KEEP || uid == before || !allowed) return before;
+  if (uid == KEEP_ID || uid == before || !allowed) return before;
   Ref<Cred> next = old.copy();
   next->fsuid = uid;
   if ((old.securebits & SECBIT_NO_SETUID_FIXUP) == 0) {
@@ -166,7 +166,7 @@ SysResult sys_setfsgid(Task& t, gid_t gid) {
   const Cred& old = *t.cred;
   const uint32_t before = old.fsgid;
   const bool allowed = among(gid, {old.gid, old.egid, old.sgid, old.fsgid}) || old.capable(CAP_SETGID);
-  if (gid == KEEP || gid == before || !allowed) return before;
+  if (gid == KEEP_ID || gid == before || !allowed) return before;
   Ref<Cred> next = old.copy();
   next->fsgid = gid;
   commit_cred(t, next);
@@ -187,7 +187,7 @@ SysResult sys_setgroups(Task& t, int size, UserPtr<const uint32_t> list) {
   if (!t.cred->capable(CAP_SETGID)) return Error{EPERM};
   if (static_cast<unsigned>(size) > GROUPS_MAX) return Error{EINVAL};
   std::vector<gid_t> groups = TRY(t.mem().get_array(list.cast<gid_t>(), static_cast<size_t>(size)));
-  if (std::find(groups.begin(), groups.end(), KEEP) != groups.end()) return Error{EINVAL};
+  if (std::find(groups.begin(), groups.end(), KEEP_ID) != groups.end()) return Error{EINVAL};
   std::sort(groups.begin(), groups.end());
   Ref<Cred> next = t.cred->copy();
   next->groups = std::move(groups);

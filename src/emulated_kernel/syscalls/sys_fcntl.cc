@@ -9,6 +9,7 @@
 #include "emulated_kernel/fd/fget.h"
 #include "emulated_kernel/fd/locks.h"
 #include "emulated_kernel/fd/pipe.h"
+#include "emulated_kernel/task/pid_table.h"
 #include "vfs/inode.h"
 #include "vfs/vfs.h"
 
@@ -47,12 +48,6 @@ SysResult set_flags(Task& t, File& f, int fd, int arg) {
 }
 
 // --- Owner of signals: F_SETOWN and relatives ---
-
-bool pgrp_exists(pid_t pgid) {
-  bool found = false;
-  for_each_group([&](ThreadGroup& g) { found = found || g.pgid == pgid; });
-  return found;
-}
 
 SysResult set_owner(File& f, int type, pid_t id) {
   const bool exists = type == F_OWNER_PGRP  ? pgrp_exists(id)

@@ -71,11 +71,6 @@ SysResult sys_prlimit64(Task& t, pid_t pid, unsigned resource, UserPtr<const rli
 
 namespace {
 
-timeval to_timeval(uint64_t ns) {
-  return {.tv_sec = static_cast<time_t>(ns / 1'000'000'000),
-          .tv_usec = static_cast<suseconds_t>(ns % 1'000'000'000 / 1000)};
-}
-
 void add_switches(rusage& ru, const Task& t) {
   ru.ru_nvcsw += static_cast<long>(t.se.nvcsw);
   ru.ru_nivcsw += static_cast<long>(t.se.nivcsw);

@@ -7,11 +7,11 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
 
-static constexpr uint64_t PAGE = 4096;
 static constexpr int CAP_IPC_LOCK_NR = 14;
 
 static SysResult as_result(Result<void> r) { return r.ok() ? SysResult(0) : SysResult(r.error()); }

@@ -3,6 +3,7 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/syscalls/path_arg.h"
 #include "vfs/fs_context.h"
 #include "vfs/mount.h"
@@ -48,7 +49,6 @@ Result<void> set_propagation(const Path& p, unsigned long flags) {
 
 Result<void> mount_new(Task& t, const Path& where, std::string source, UserPtr<const char> type_name,
                        unsigned long flags, UserPtr<const void> data) {
-  constexpr size_t PAGE = 4096;
   std::string type = TRY(t.mem().read_cstr(type_name.addr, PAGE, EINVAL)), options;
   if (data) options = TRY(t.mem().read_cstr(data.addr, PAGE, EINVAL));
   const FileSystemType* fs = find_filesystem(type);

@@ -6,14 +6,13 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
 
 namespace {
-
-constexpr uint64_t PAGE = 4096;
 
 // get_nodes(): the set of nodes; only node 0 exists. EINVAL, EFAULT.
 Result<uint64_t> read_nodes(Task& t, UserPtr<const uint64_t> mask, unsigned long maxnode) {

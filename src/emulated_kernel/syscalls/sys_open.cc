@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/syscalls/path_arg.h"
 #include "vfs/tmpfs/tmpfs.h"
 
@@ -29,7 +30,7 @@ SysResult open_legacy(Task& t, int dirfd, UserPtr<const char> pathname, int flag
   return open_fd(t, dirfd, pathname, {flags, creates ? mode & 07777 : 0, 0});
 }
 
-Result<unsigned> resolve_flags(uint64_t resolve) {
+Result<unsigned> resolution_of(uint64_t resolve) {
   static constexpr struct {
     uint64_t bit;
     unsigned walk;
@@ -48,7 +49,6 @@ Result<unsigned> resolve_flags(uint64_t resolve) {
 
 // struct open_how of `size` bytes; later versions of it must be all zero beyond what we know.
 Result<GuestOpenHow> read_open_how(Task& t, UserPtr<const GuestOpenHow> how, size_t size) {
-  constexpr size_t PAGE = 4096;
   if (size < sizeof(GuestOpenHow)) return Error{EINVAL};
   if (size > PAGE) return Error{E2BIG};
   auto bytes = TRY(t.mem().get_array(UserPtr<uint8_t>{how.addr}, size));
@@ -78,7 +78,7 @@ SysResult sys_openat2(Task& t, int dirfd, UserPtr<const char> pathname, UserPtr<
   GuestOpenHow h = TRY(read_open_how(t, how, size));
   if (h.flags & ~static_cast<uint64_t>(VALID_FLAGS)) return Error{EINVAL};
   auto flags = static_cast<int>(h.flags);
-  const unsigned resolve = TRY(resolve_flags(h.resolve));
+  const unsigned resolve = TRY(resolution_of(h.resolve));
   const bool creates = (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) != 0;
   if (creates ? (h.mode & ~07777ULL) != 0 : h.mode != 0) return Error{EINVAL};
   constexpr int PATH_FLAGS = O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;

@@ -8,6 +8,7 @@
 #include "emulated_kernel/fd/pidfd.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/procfs/procfs.h"
 
@@ -31,16 +32,6 @@ Result<Ref<ThreadGroup>> group_of_fd_or_directory(Task& t, int fd) {
   ThreadGroup* g = pidfd_group(*f);
   if (g != nullptr) return Ref<ThreadGroup>(g);
   return proc_group_of_directory(*f);
-}
-
-// ptrace(2)'s PTRACE_MODE_ATTACH_REALCREDS.
-bool may_attach(const Task& by, const Task& target) {
-  if (by.group == target.group) return true;
-  if (by.cred->capable(CAP_SYS_PTRACE)) return true;
-  const Cred& a = *by.cred;
-  const Cred& b = *target.cred;
-  return a.uid == b.euid && a.uid == b.suid && a.uid == b.uid && a.gid == b.egid && a.gid == b.sgid &&
-         a.gid == b.gid && target.group->dumpable;
 }
 
 }  // namespace

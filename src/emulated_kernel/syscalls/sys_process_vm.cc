@@ -14,11 +14,11 @@ namespace starry {
 
 namespace {
 
-constexpr size_t CHUNK = 64 * 1024, UIO_MAXIOV_NR = 1024;
+constexpr size_t VM_CHUNK = 64 * 1024;
 
 // Copies between `local` and one remote segment. Bytes copied; EFAULT if the first one cannot be.
 Result<size_t> copy_segment(Mm& remote, const GuestIovec& seg, IoVec& local, bool write) {
-  std::vector<uint8_t> buf(std::min<size_t>({seg.len, local.remaining(), CHUNK}));
+  std::vector<uint8_t> buf(std::min<size_t>({seg.len, local.remaining(), VM_CHUNK}));
   size_t done = 0;
   while (done < seg.len && !local.empty()) {
     const size_t want = std::min<size_t>({seg.len - done, local.remaining(), buf.size()});

@@ -18,10 +18,10 @@ namespace starry {
 namespace {
 
 constexpr int RESET_ON_FORK_BIT = 0x40000000;  // SCHED_RESET_ON_FORK, in the policy argument
-constexpr int KEEP = -1;                       // sched_setparam(2): the policy stays
+constexpr int KEEP_POLICY = -1;                // sched_setparam(2): the policy stays
 
 // sched_setattr(2) flags.
-constexpr uint64_t FLAG_RESET_ON_FORK = 0x01, FLAG_KEEP_POLICY = 0x08, FLAG_KEEP_PARAMS = 0x10,
+constexpr uint64_t FLAG_RESET_ON_FORK = 0x01, FLAG_KEEP_POLICY_POLICY = 0x08, FLAG_KEEP_POLICY_PARAMS = 0x10,
                    FLAG_UTIL_CLAMP = 0x60, FLAG_ALL = 0x7f;
 constexpr uint32_t ATTR_SIZE_VER0 = 48, PAGE_BYTES = 4096;
 
@@ -34,7 +34,7 @@ Result<Task*> find_target(Task& t, int pid) {
 // __sched_setscheduler(): checks in Linux's order, then acts.
 SysResult apply(Task& t, Task& target, SchedRequest r, uint64_t flags) {
   SchedEntity& se = target.se;
-  if (r.policy == KEEP) {
+  if (r.policy == KEEP_POLICY) {
     r.policy = se.policy;
     r.reset_on_fork = se.reset_on_fork;
   } else if (find_policy(r.policy) == nullptr) {
@@ -57,7 +57,7 @@ SysResult set_scheduler(Task& t, int pid, int policy, UserPtr<const sched_param>
   const sched_param p = TRY(t.mem().get(param.cast<sched_param>()));
   Task& target = *TRY(find_target(t, pid));
   SchedRequest r{policy, p.sched_priority, target.se.nice, false};
-  if (policy != KEEP) {
+  if (policy != KEEP_POLICY) {
     r.reset_on_fork = (policy & RESET_ON_FORK_BIT) != 0;
     r.policy = policy & ~RESET_ON_FORK_BIT;
     // SCHED_DEADLINE needs parameters that only sched_setattr(2) has.
@@ -123,7 +123,7 @@ SysResult sys_sched_setscheduler(Task& t, int pid, int policy, UserPtr<const sch
 }
 
 SysResult sys_sched_setparam(Task& t, int pid, UserPtr<const sched_param> param) {
-  return set_scheduler(t, pid, KEEP, param);
+  return set_scheduler(t, pid, KEEP_POLICY, param);
 }
 
 SysResult sys_sched_getscheduler(Task& t, int pid) {
@@ -146,8 +146,8 @@ SysResult sys_sched_setattr(Task& t, int pid, UserPtr<const GuestSchedAttr> uatt
   Task& target = *TRY(find_target(t, pid));
   SchedRequest r{static_cast<int>(attr.policy), static_cast<int>(std::min(attr.priority, 100U)), attr.nice,
                  (attr.flags & FLAG_RESET_ON_FORK) != 0};
-  if ((attr.flags & FLAG_KEEP_POLICY) != 0) r.policy = KEEP;
-  if ((attr.flags & FLAG_KEEP_PARAMS) != 0) {
+  if ((attr.flags & FLAG_KEEP_POLICY_POLICY) != 0) r.policy = KEEP_POLICY;
+  if ((attr.flags & FLAG_KEEP_POLICY_PARAMS) != 0) {
     r.priority = target.se.rt_priority;
     r.nice = target.se.nice;
   }

@@ -4,13 +4,12 @@
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/fd/anon_inode.h"
 #include "emulated_kernel/ipc/shm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
 
 namespace {
-
-constexpr uint64_t PAGE = 4096;
 
 shmid_ds show(const ShmSegment& s) {
   shmid_ds d{};

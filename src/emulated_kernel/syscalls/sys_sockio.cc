@@ -14,7 +14,6 @@ namespace starry {
 
 namespace {
 
-constexpr size_t UIO_MAXIOV_NR = 1024;
 constexpr unsigned MSG_CMSG_COMPAT_BIT = 0x80000000;
 constexpr unsigned MMSG_MAX = 1024;  // UIO_MAXIOV: sendmmsg(2), recvmmsg(2) do no more at once
 

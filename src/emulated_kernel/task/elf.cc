@@ -25,7 +25,7 @@ bool good_header(const Elf64_Ehdr& h) {
 bool good_segment(const Elf64_Phdr& p) {
   return p.p_filesz <= p.p_memsz && p.p_memsz <= GUEST_TASK_SIZE &&
          p.p_vaddr <= GUEST_TASK_SIZE - p.p_memsz && p.p_offset <= INT64_MAX - p.p_filesz &&
-         (p.p_filesz == 0 || (p.p_vaddr - p.p_offset) % GUEST_PAGE == 0);
+         (p.p_filesz == 0 || (p.p_vaddr - p.p_offset) % PAGE == 0);
 }
 
 Result<std::string> read_interpreter(File& f, const Elf64_Phdr& p) {

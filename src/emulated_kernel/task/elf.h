@@ -8,6 +8,7 @@
 
 #include "emulated_kernel/base/result.h"
 #include "emulated_kernel/fd/file.h"
+#include "emulated_kernel/mm/page.h"
 
 namespace starry {
 
@@ -32,9 +33,5 @@ Result<ElfImage> read_elf(File& f);
 Result<void> read_exact(File& f, uint64_t offset, void* dst, size_t n);
 // As many bytes as there are, up to n.
 Result<size_t> read_at(File& f, uint64_t offset, void* dst, size_t n);
-
-inline constexpr uint64_t GUEST_PAGE = 4096;
-inline uint64_t page_down(uint64_t a) { return a & ~(GUEST_PAGE - 1); }
-inline uint64_t page_up(uint64_t a) { return page_down(a + GUEST_PAGE - 1); }
 
 }  // namespace starry

@@ -101,7 +101,7 @@ std::vector<std::pair<uint64_t, uint64_t>> auxv_of(const Mm& mm, const LoadedElf
   if (mm.vdso != 0) v.emplace_back(AT_SYSINFO_EHDR, mm.vdso);
   v.emplace_back(AT_MINSIGSTKSZ, signal_frame_size());
   v.emplace_back(AT_HWCAP, hwcap);
-  v.emplace_back(AT_PAGESZ, GUEST_PAGE);
+  v.emplace_back(AT_PAGESZ, PAGE);
   v.emplace_back(AT_CLKTCK, 100);
   v.emplace_back(AT_PHDR, exe.phdr);
   v.emplace_back(AT_PHENT, sizeof(Elf64_Phdr));

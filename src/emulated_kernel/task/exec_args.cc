@@ -4,6 +4,7 @@
 #include <cstring>
 #include <span>
 
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -12,7 +13,6 @@ namespace {
 
 constexpr uint64_t ARG_MAX_LEAST = 131072;     // what every stack limit allows
 constexpr uint64_t ARG_MAX_MOST = 6ULL << 20;  // three quarters of the default stack limit
-constexpr size_t PAGE = 4096;
 
 // Room for strings and the pointers to them.
 class Budget {

@@ -26,7 +26,7 @@ PidTable& table() {
   return t;
 }
 
-bool in_use(pid_t id) {
+bool id_in_use(pid_t id) {
   if (table().tasks.contains(id)) return true;
   for (const auto& [tgid, g] : table().groups)
     if (g->pgid == id || (g->session && g->session->sid == id)) return true;
@@ -55,12 +55,12 @@ pid_t alloc_pid() {
       wrapped = true;
     }
     // Before the first wrap numbers are fresh, except claimed ones and those of threads that became leaders.
-  } while ((wrapped || t.last <= t.highest_claimed || t.tasks.contains(t.last)) && in_use(t.last));
+  } while ((wrapped || t.last <= t.highest_claimed || t.tasks.contains(t.last)) && id_in_use(t.last));
   return t.last;
 }
 
 Result<pid_t> claim_pid(pid_t wanted) {
-  if (wanted == INIT_PID || in_use(wanted)) return Error{EEXIST};
+  if (wanted == INIT_PID || id_in_use(wanted)) return Error{EEXIST};
   table().highest_claimed = std::max(table().highest_claimed, wanted);
   return wanted;
 }

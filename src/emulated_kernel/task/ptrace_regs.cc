@@ -6,13 +6,13 @@
 #include <algorithm>
 
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/ptrace.h"
 
 namespace starry {
 
 namespace {
 
-constexpr uint64_t PAGE = 4096;
 constexpr uint64_t USER_CS = 0x33, USER_SS = 0x2b;
 constexpr uint64_t CHANGEABLE_FLAGS = 0x54dd5;  // FLAG_MASK of arch/x86/kernel/ptrace.c
 

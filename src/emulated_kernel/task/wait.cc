@@ -19,10 +19,6 @@ bool eligible(const Task& t, const ThreadGroup& child, const WaitRequest& req) {
   return (child.exit_signal != SIGCHLD) == ((req.options & __WCLONE) != 0);
 }
 
-timeval to_timeval(uint64_t ns) {
-  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<suseconds_t>(ns % 1'000'000'000 / 1000)};
-}
-
 // The child's resources and those of its own children that it waited for.
 void add_usage(ThreadGroup& child, WaitOutcome* out) {
   const CpuTimes own = cpu_times(child);
@@ -70,7 +66,8 @@ bool look_at_tracees(Task& t, const WaitRequest& req, WaitOutcome* out, bool* fo
     return req.id == (req.who == WaitRequest::Who::process ? tid : pgid);
   };
   PtraceReport r;
-  if (!ptrace_take_report(t, match, (req.options & WEXITED) != 0, (req.options & WNOWAIT) != 0, found, &r)) return false;
+  if (!ptrace_take_report(t, match, (req.options & WEXITED) != 0, (req.options & WNOWAIT) != 0, found, &r))
+    return false;
   out->pid = r.tid;
   out->uid = r.uid;
   out->code = r.code;
@@ -86,7 +83,8 @@ bool look(Task& t, const WaitRequest& req, WaitOutcome* out, bool* found) {
     if (child->zombie && (req.options & WEXITED) == 0) continue;
     *found = true;
     // A tracee's stops are its tracer's: below.
-    if (!child->zombie && child->leader() != nullptr && ptraced_by_process(*child->leader(), *t.group)) continue;
+    if (!child->zombie && child->leader() != nullptr && ptraced_by_process(*child->leader(), *t.group))
+      continue;
     const Ref<ThreadGroup> keep = child;
     if (take_change(t, *keep, req, out)) return true;
   }

@@ -121,8 +121,6 @@ class Capture {
   Printer printer_;
 };
 
-bool is_output(const ArgSpec& spec) { return spec.kind == Kind::BUF_OUT || spec.kind == Kind::STRUCT_OUT; }
-
 }  // namespace
 
 bool capture_entry(const CallEvent& call, CallState& state, GuestView& guest, const TraceOptions& opt,
@@ -134,7 +132,7 @@ bool capture_entry(const CallEvent& call, CallState& state, GuestView& guest, co
   save_entry_values(spec, call, state, capture.memory);
   int i = 0;
   for (; i < spec.nargs; ++i)
-    if (is_output(spec.args[i].spec) || !capture.note(i, Phase::ENTRY)) break;
+    if (spec.args[i].spec.is_output() || !capture.note(i, Phase::ENTRY)) break;
   state.next_arg = i;
   if (opt.paths.empty()) return true;
   // Descriptors behind the first output count too: accept(2) has none, splice(2) may.

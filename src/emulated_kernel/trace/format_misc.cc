@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "emulated_kernel/abi/syscall_types.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/trace/printer.h"
 
 namespace starry::trace {
@@ -31,7 +32,6 @@ void format_MREMAP_ADDR(Printer& p) {
 }
 
 void format_MINCORE(Printer& p) {
-  constexpr uint64_t PAGE = 4096;
   if (p.failed()) {
     p.address(p.value());
     return;

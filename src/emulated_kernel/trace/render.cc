@@ -130,8 +130,6 @@ void print_sigreturn_mask(Printer& p) {
   p.put("}");
 }
 
-bool is_output(const ArgSpec& spec) { return spec.kind == Kind::BUF_OUT || spec.kind == Kind::STRUCT_OUT; }
-
 // Adds what has been printed from `begin` on to the text of this argument.
 void keep_arg_text(Printer& p, size_t begin) {
   std::vector<std::string>& texts = p.state.arg_texts;
@@ -147,7 +145,7 @@ void print_args(Printer& p, int first, bool joined) {
     if (joined) p.put(", ");
     p.index = i;
     p.state.next_arg = i;
-    if (p.entry() && is_output(p.spec.args[i].spec) && !p.opt.raw.has(p.call.nr)) return;
+    if (p.entry() && p.spec.args[i].spec.is_output() && !p.opt.raw.has(p.call.nr)) return;
     const size_t begin = p.out.size();
     print_arg(p);
     const bool omitted = p.take_omitted();

@@ -11,7 +11,7 @@
 namespace starry {
 namespace {
 
-constexpr unsigned TTYAUX_MAJOR = 5, UNIX98_PTY_SLAVE_MAJOR = 136;
+constexpr unsigned TTYAUX_MAJOR = 5;
 constexpr int TTY_MINOR = 0, CONSOLE_MINOR = 1, PTMX_MINOR = 2;
 
 Terminal* console = nullptr;

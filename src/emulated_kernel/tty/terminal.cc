@@ -11,8 +11,6 @@
 namespace starry {
 namespace {
 
-constexpr unsigned UNIX98_PTY_SLAVE_MAJOR = 136;
-
 std::map<unsigned, Terminal*>& terminals() {
   static std::map<unsigned, Terminal*> map;
   return map;

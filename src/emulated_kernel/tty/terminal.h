@@ -36,6 +36,9 @@ class TerminalDevice {
   virtual bool has_drain() const { return false; }
 };
 
+// Major number of the slaves of pseudo-terminals (devices.txt of the kernel).
+inline constexpr unsigned UNIX98_PTY_SLAVE_MAJOR = 136;
+
 class Terminal final : public RefCounted, private LineDiscipline::Client {
  public:
   // `index`: it is /dev/pts/INDEX. The terminal is found by that number while it lives.

@@ -39,7 +39,7 @@ class ProcRoot final : public PseudoDir {
   }
 };
 
-Ref<PseudoDir> build_root() {
+Ref<PseudoDir> build_proc_root() {
   const Ref<PseudoDir> root = make_ref<ProcRoot>(make_ref<SuperBlock>("proc", PROC_SUPER_MAGIC));
 #define PROC_TEXT(path, perm, show) tree_add_text(root, path, perm, proc::show);
 #define PROC_STORE(path, perm, show, store) tree_add_text(root, path, perm, proc::show, proc::store);
@@ -58,7 +58,7 @@ Ref<PseudoDir> build_root() {
 
 // The one instance of procfs, shared by all its mounts.
 const Ref<PseudoDir>& proc_root() {
-  static const Ref<PseudoDir> root = build_root();
+  static const Ref<PseudoDir> root = build_proc_root();
   return root;
 }
 

@@ -73,7 +73,7 @@ void add_interface_counters(const Ref<PseudoDir>& root) {
     add_text(root, std::string("devices/virtual/net/lo/statistics/") + name, 0444, [] { return "0\n"; });
 }
 
-Ref<PseudoDir> build_root() {
+Ref<PseudoDir> build_sys_root() {
   const Ref<PseudoDir> root = make_ref<PseudoDir>(make_ref<SuperBlock>("sysfs", SYSFS_MAGIC), 0555);
 #define SYS_VALUE(path, text) add_text(root, path, 0444, [] { return std::string(text); });
 #define SYS_TEXT(path, show) add_text(root, path, 0444, show);
@@ -92,7 +92,7 @@ Ref<PseudoDir> build_root() {
 
 // The one instance of sysfs, shared by all its mounts.
 const Ref<PseudoDir>& sys_root() {
-  static const Ref<PseudoDir> root = build_root();
+  static const Ref<PseudoDir> root = build_sys_root();
   return root;
 }
 

@@ -11,6 +11,7 @@
 #include <charconv>
 
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/page.h"
 #include "vfs/dentry.h"
 #include "vfs/ops.h"
 #include "vfs/vfs.h"
@@ -21,11 +22,8 @@ namespace {
 
 constexpr uint64_t DEFAULT_LIMIT = 1ULL << 30;
 constexpr size_t XATTR_TOTAL_MAX = 64 * 1024;  // names and values of one inode
-constexpr uint64_t PAGE = 4096;
-constexpr int F_SEAL_EXEC_BIT = 0x20;        // Linux 6.3
-constexpr unsigned MFD_NOEXEC_SEAL_BIT = 8;  // Linux 6.3
-
-uint64_t page_up(uint64_t n) { return (n + PAGE - 1) & ~(PAGE - 1); }
+constexpr int F_SEAL_EXEC_BIT = 0x20;          // Linux 6.3
+constexpr unsigned MFD_NOEXEC_SEAL_BIT = 8;    // Linux 6.3
 
 // "64k", "10m", "1g", "4096"; 0 if malformed.
 uint64_t parse_size(const std::string& text) {
@@ -172,7 +170,7 @@ Result<size_t> TmpfsInode::may_write(uint64_t offset, size_t len) {
     len = attr.size - offset;
   }
   // Only growth at the end is charged; filling holes is not worth the bookkeeping.
-  const uint64_t first = std::max(page_up(attr.size), offset & ~(PAGE - 1));
+  const uint64_t first = std::max(page_up(attr.size), page_down(offset));
   uint64_t end = page_up(offset + len);
   const uint64_t room = (super().limit - std::min(super().used, super().limit)) & ~(PAGE - 1);
   if (end > first && end - first > room) {  // as much as fits
