@@ -9,10 +9,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "starrydiff/strings.h"
+
 namespace starry::diff {
 namespace {
 
-struct Row {
+struct TableRow {
   int number;
   const char* name;
   const char* classes;
@@ -36,12 +38,12 @@ const std::vector<CallInfo>& table() {
 #define SYSCALL6(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2, t3, a3, k3, t4, a4, k4, t5, a5, \
                  k5)                                                                                         \
   {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4, #k5}, {#a0, #a1, #a2, #a3, #a4, #a5}},
-    static const Row rows[] = {
+    static const TableRow rows[] = {
 #include "emulated_kernel/abi/syscalls.def"
     };
 #include "emulated_kernel/abi/syscall_undef.h"
     std::vector<CallInfo> calls;
-    for (const Row& r : rows) {
+    for (const TableRow& r : rows) {
       CallInfo c;
       c.number = r.number;
       c.name = r.name;
@@ -129,11 +131,6 @@ constexpr std::array ASKS{"getpid",       "gettid",        "getppid",   "clock_g
                           "clock_getres", "sched_getparam"};
 constexpr std::array READS{"read", "readv", "recvfrom", "recvmsg", "recvmmsg"};
 constexpr std::array WRITES{"write", "writev", "sendto", "sendmsg", "sendmmsg"};
-
-template <typename List>
-bool among(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
 
 }  // namespace
 

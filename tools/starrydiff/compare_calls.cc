@@ -1,4 +1,5 @@
 #include "compare_calls.h"
+#include "starrydiff/strings.h"
 
 #include <algorithm>
 #include <array>
@@ -16,11 +17,6 @@ constexpr int64_t MOMENT = 16;  // bytes
 // Data that is not text: most of it is escapes.
 bool binary(std::string_view quoted) {
   return static_cast<size_t>(std::count(quoted.begin(), quoted.end(), '\\')) * 8 > quoted.size();
-}
-
-template <typename List>
-bool among(const List& list, std::string_view name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "lexer.h"
+#include "starrydiff/strings.h"
 
 #include <cstring>
 
@@ -7,7 +8,6 @@ namespace {
 
 constexpr int64_t SECOND = 1'000'000'000;
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
 bool name_char(char c) {
   return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '?';
 }

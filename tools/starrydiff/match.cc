@@ -4,13 +4,12 @@
 #include <cstdlib>
 
 #include "lexer.h"
+#include "starrydiff/strings.h"
 
 namespace starry::diff {
 namespace {
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
 bool hex_digit(char c) { return digit(c) || (c >= 'a' && c <= 'f'); }
-bool word(char c) { return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 constexpr int64_t FIRST_EPHEMERAL_PORT = 32768;  // ip_local_port_range of Linux
 

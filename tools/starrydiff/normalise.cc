@@ -8,12 +8,10 @@
 #include "calls.h"
 #include "lexer.h"
 #include "objects.h"
+#include "starrydiff/strings.h"
 
 namespace starry::diff {
 namespace {
-
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool word(char c) { return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 // From here on a number is taken for an address; below are sizes, offsets and flags.
 constexpr uint64_t LOWEST_ADDRESS = 0x400000, LOWEST_FAR_ADDRESS = uint64_t{1} << 40;

@@ -2,6 +2,7 @@
 // numbers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -12,6 +13,17 @@
 namespace starry::diff {
 
 using Id = uint32_t;
+
+template <typename List>
+bool among(const List& list, std::string_view text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
+// What a name is made of.
+constexpr bool word(char c) {
+  return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 uint64_t hash_text(std::string_view text, uint64_t seed = 0);
 constexpr uint64_t mix(uint64_t a, uint64_t b) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/entry/fiber_sanitizer.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -17,6 +18,7 @@ class Fiber {
   ctx::fiber context;
   Task* task = nullptr;
   Sleeper* sleeper = nullptr;
+  [[no_unique_address]] FiberSanitizer sanitizer;
 };
 
 namespace {
@@ -24,7 +26,7 @@ namespace {
 constexpr size_t STACK_SIZE = 256 * 1024;
 
 struct Fibers {
-  Fiber main;                // the caller of fibers_run; only there to come back to
+  Fiber main;  // the caller of fibers_run; only there to come back to
   Fiber* current = &main;
   Fiber* previous = nullptr;  // who switched to the fiber that runs now
   std::vector<Fiber*> spare;  // parked in the loop, with nothing of their own to do
@@ -56,8 +58,11 @@ class KthreadSleeper final : public Sleeper {
 void switch_to(Fiber* to) {
   fibers.previous = fibers.current;
   fibers.current = to;
+  Fiber* self = fibers.previous;
+  self->sanitizer.leave_for(to->sanitizer);
   ctx::fiber from = std::move(to->context).resume();
   // Back again: `from` is the fiber that switched to us.
+  self->sanitizer.arrived(fibers.previous->sanitizer);
   fibers.previous->context = std::move(from);
 }
 
@@ -88,12 +93,18 @@ void loop() {
 
 Fiber* new_fiber() {
   auto* f = new Fiber;
-  f->context = ctx::fiber(std::allocator_arg, ctx::protected_fixedsize_stack(STACK_SIZE), [](ctx::fiber&& from) {
+  ctx::protected_fixedsize_stack allocator(STACK_SIZE);
+  const ctx::stack_context stack = allocator.allocate();
+  f->sanitizer.created(stack.sp, stack.size);
+  const ctx::preallocated place(stack.sp, stack.size, stack);
+  f->context = ctx::fiber(std::allocator_arg, place, allocator, [](ctx::fiber&& from) {
+    fibers.current->sanitizer.arrived(fibers.previous->sanitizer);
     fibers.previous->context = std::move(from);
     loop();
     // The end of the kernel: back to the caller of fibers_run. Suspended fibers are abandoned.
     fibers.previous = fibers.current;
     fibers.current = &fibers.main;
+    fibers.previous->sanitizer.leave_for(fibers.main.sanitizer);
     return std::move(fibers.main.context);
   });
   return f;
