@@ -16,6 +16,9 @@ struct bench_case {
 
 extern const struct bench_case call_cases[], file_cases[], wake_cases[], stream_cases[], process_cases[];
 
+/* scale.c */
+int scale_main(const char* name, long n, double seconds);
+
 static inline double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

@@ -37,9 +37,12 @@ static int measure(const struct bench_case* c, double seconds) {
 int main(int argc, char** argv) {
   if (argc == 2 && strcmp(argv[1], "--spin") == 0)
     for (volatile long i = 0;; ++i) continue;
+  if (argc == 5 && strcmp(argv[1], "--scale") == 0)
+    return scale_main(argv[2], atol(argv[3]), atof(argv[4]) / 1000);
   int list = argc == 2 && strcmp(argv[1], "--list") == 0;
   if (!list && argc != 3) {
-    fprintf(stderr, "usage: starrybench_cases CASE MILLISECONDS | --list | --spin\n");
+    fprintf(stderr,
+            "usage: starrybench_cases CASE MILLISECONDS | --scale CASE N MILLISECONDS | --list | --spin\n");
     return 2;
   }
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; ++i)

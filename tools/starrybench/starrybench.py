@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Measures what system calls cost under starryrun, relative to the same machine without it.
+"""Measures what system calls and programs cost under starryrun, relative to the same machine without it.
 
 Every case runs natively and under starryrun alternately, so that both meet the same load; the table shows
 medians over the rounds, the ratio emulated/native and how far the rounds' ratios spread. Beside them stand
 other ways to intercept system calls, as far as they are installed: strace -f, runsc do, proot, linux.uml.
+
+--apps runs whole programs instead of single calls; --scale measures how the cost of an operation and the
+supervisor's memory grow with the number of threads, processes, sockets, files and emulated CPUs.
 """
 
 import argparse
@@ -17,6 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
+
+try:
+    from starrybench_applications import APPS
+except ImportError:  # in the source folder
+    from applications import APPS
 
 # Peers are hundreds of times slower: they run less, and not the cases that would take minutes.
 PEER_MS = 50
@@ -82,6 +90,41 @@ class Runner:
         return self.start_up(prefix) if case == "start_up" else self.run(prefix, case, ms, limit)
 
 
+    def application(self, prefix, app, data):
+        """Wall time of the script in ns, or the rate that it prints."""
+        begin = time.monotonic_ns()
+        try:
+            done = subprocess.run(prefix + ["/bin/sh", "-c", app.script], cwd=self.dir, env=dict(self.env, DATA=data),
+                                  text=True, capture_output=True, timeout=300, stdin=subprocess.DEVNULL)
+        except (subprocess.TimeoutExpired, OSError):
+            return None
+        took = float(time.monotonic_ns() - begin)
+        if app.kind == "time":
+            return took if done.returncode == 0 else None
+        try:
+            return float(done.stdout.split()[-1])
+        except (IndexError, ValueError):
+            return None
+
+    def scale(self, prefix, case, n, ms):
+        """Value of a scale case, and the peak memory of the program that was started, in KiB."""
+        p = subprocess.Popen(prefix + [self.cases, "--scale", case, str(n), str(ms)], cwd=self.dir, env=self.env,
+                             text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        peak, end = 0, time.monotonic() + 120
+        while p.poll() is None:
+            if time.monotonic() > end:
+                p.kill()
+            try:
+                with open(f"/proc/{p.pid}/status") as f:
+                    peak = max([peak] + [int(v) for v in re.findall(r"^VmHWM:\s*(\d+)", f.read(), re.M)])
+            except OSError:
+                pass
+            time.sleep(0.05)
+        found = re.findall(r"^(\d+\.\d+)\s*$", p.stdout.read(), re.M)
+        p.stdout.close()
+        return (float(found[-1]) if found and p.returncode == 0 else None), peak
+
+
 def spread(values):
     """Half the distance between the quartiles, relative to the median."""
     if len(values) < 4:
@@ -90,19 +133,28 @@ def spread(values):
     return (q[2] - q[0]) / 2 / statistics.median(values)
 
 
-def measure(runner, name, kind, args, peers):
+def pairs(runner, rounds, once):
+    """Values of `once(prefix)`, natively and under starryrun alternately."""
     native, emulated = [], []
-    for _ in range(args.rounds):
-        n = runner.once([], name, args.ms)
-        e = runner.once(runner.starryrun(), name, args.ms)
+    for _ in range(rounds):
+        n, e = once([]), once(runner.starryrun())
         if n is not None and e is not None:
             native.append(n)
             emulated.append(e)
+    return native, emulated
+
+
+def summary(name, kind, native, emulated):
     result = {"name": name, "kind": kind, "native": None, "emulated": None, "ratio": None, "spread": None, "peers": {}}
     if native:
         ratios = [e / n for n, e in zip(native, emulated)]
         result.update(native=statistics.median(native), emulated=statistics.median(emulated),
                       ratio=statistics.median(ratios), spread=spread(ratios))
+    return result
+
+
+def measure(runner, name, kind, args, peers):
+    result = summary(name, kind, *pairs(runner, args.rounds, lambda prefix: runner.once(prefix, name, args.ms)))
     for peer in peers:
         value = runner.once(PEERS[peer](runner.dir), name, PEER_MS, PEER_TIMEOUT)
         if value is not None:
@@ -110,11 +162,67 @@ def measure(runner, name, kind, args, peers):
     return result
 
 
+def applications(runner, args):
+    for app in APPS:
+        if not re.search(args.cases, app.name):
+            continue
+        if app.missing():
+            print(f"{app.name:<20} SKIPPED: not installed: {', '.join(app.missing())}", flush=True)
+            continue
+        data = os.path.join(runner.dir, app.name)
+        if app.prepare:
+            app.prepare(data)
+            subprocess.run(["chmod", "-R", "a+rwX", data], check=True)
+        result = summary(app.name, app.kind, *pairs(runner, min(args.rounds, 3),
+                                                    lambda prefix: runner.application(prefix, app, data)))
+        print(table_row(result), flush=True)
+        yield result
+
+
+# Name of the case, what is counted, and how many of it.
+SCALES = [("futex_threads", "threads", (10, 100, 1000)), ("pipe_processes", "processes", (5, 50, 500)),
+          ("epoll_sockets", "sockets", (100, 1000, 10000)), ("directory_fill", "files", (1000, 10000, 100000)),
+          ("directory_open", "files", (1000, 10000, 100000)), ("futex_threads", "cpus", (1, 2, 8, 64))]
+
+
+def scales(runner, args):
+    """Growth: emulated cost of the largest n relative to the smallest, and the same natively."""
+    print(f"{'case':<20}{'n':>16}{'native':>12}{'starryrun':>12}{'ratio':>9}{'supervisor':>12}", flush=True)
+    for case, what, sizes in SCALES:
+        name = case if what != "cpus" else "emulated_cpus"
+        if not re.search(args.cases, name):
+            continue
+        rows = []
+        for n in sizes:
+            option = ["--cpus", str(n)] if what == "cpus" else []
+            prefix = [args.starryrun, "-q"] + args.option + option + ["--"]
+            count = 64 if what == "cpus" else n
+            values = [(runner.scale([], case, count, args.ms)[0], *runner.scale(prefix, case, count, args.ms))
+                      for _ in range(min(args.rounds, 3))]
+            good = [v for v in values if v[0] is not None and v[1] is not None]
+            native = statistics.median([v[0] for v in good]) if good else None
+            emulated = statistics.median([v[1] for v in good]) if good else None
+            memory = max(v[2] for v in values)
+            rows.append({"n": n, "native": native, "emulated": emulated, "supervisor_kib": memory})
+            ratio = f"{emulated / native:.2f}" if good else ""
+            print(f"{name:<20}{n:>10} {what[:5]:<5}{human(native, 'time'):>12}{human(emulated, 'time'):>12}{ratio:>9}"
+                  f"{memory / 1024:>9.0f} MiB", flush=True)
+        grown = {}
+        if rows[0]["native"] and rows[-1]["native"]:
+            grown = {side: rows[-1][side] / rows[0][side] for side in ("native", "emulated")}
+            print(f"{name:<20}{'growth':>16}{grown['native']:>12.2f}{grown['emulated']:>12.2f}", flush=True)
+        ratio = rows[-1]["emulated"] / rows[-1]["native"] if grown else None
+        yield {"name": name, "kind": "scale", "native": rows[-1]["native"], "emulated": rows[-1]["emulated"],
+               "ratio": ratio, "peers": {}, "sizes": rows, "growth": grown}
+
+
 def human(value, kind):
     if value is None:
         return "failed"
     if kind == "rate":
-        return f"{value / 1e6:.0f} MB/s"
+        return f"{value / 1e6:.0f} MB/s" if value >= 1e7 else f"{value:.0f}/s"
+    if value >= 1e9:
+        return f"{value / 1e9:.2f} s"
     return f"{value / 1e3:.2f} us" if value < 1e6 else f"{value / 1e6:.2f} ms"
 
 
@@ -170,6 +278,8 @@ def parse_args():
     p.add_argument("--cases", default="", metavar="REGEX", help="only the cases that it matches")
     p.add_argument("--rounds", type=int, default=5, metavar="N", help="pairs of runs (default 5)")
     p.add_argument("--ms", type=int, default=200, metavar="N", help="milliseconds per run (default 200)")
+    p.add_argument("--apps", action="store_true", help="whole programs; at most three rounds")
+    p.add_argument("--scale", action="store_true", help="cost and memory against the number of things")
     p.add_argument("--busy", action="store_true", help="with a competing program on every CPU")
     p.add_argument("--no-peers", action="store_true", help="without strace, runsc, proot and UML")
     p.add_argument("--json", metavar="FILE", help="write the results to FILE")
@@ -187,7 +297,7 @@ def main():
                                                       check=True).stdout.splitlines()]
     listed.append(["start_up", "time"])
     chosen = [(n, k) for n, k in listed if re.search(args.cases, n)]
-    if not chosen:
+    if not chosen and not args.apps and not args.scale:
         sys.exit(f"starrybench: no case matches {args.cases!r}")
     peers = [] if args.no_peers else [p for p in PEERS if shutil.which(PEERS[p]("")[0])]
     info = machine()
@@ -200,7 +310,11 @@ def main():
     try:
         if args.busy:
             competitors = [subprocess.Popen([cases, "--spin"]) for _ in range(info["cpus"])]
-        for name, kind in chosen:
+        if args.apps:
+            results.extend(applications(runner, args))
+        if args.scale:
+            results.extend(scales(runner, args))
+        for name, kind in chosen if not args.apps and not args.scale else []:
             results.append(measure(runner, name, kind, args, peers))
             print(table_row(results[-1]), flush=True)
     finally:
