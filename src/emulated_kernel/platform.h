@@ -101,6 +101,11 @@ class HostThread {
   // How many bytes from addr on travelled along (at most n); copies them. For strings: 0 if none.
   virtual size_t window_prefix(uint64_t addr, void* dst, size_t n) = 0;
   virtual bool window_write(uint64_t addr, const void* src, size_t n) = 0;
+  // The same without a copy: room for n bytes, whose first ones window_filled() makes an output; and the place of an
+  // input. Null if there is none.
+  virtual uint8_t* window_room(size_t /*n*/) { return nullptr; }
+  virtual void window_filled(uint64_t /*addr*/, size_t /*n*/) {}
+  virtual const uint8_t* window_view(uint64_t /*addr*/, size_t /*n*/) { return nullptr; }
 };
 
 class Platform {

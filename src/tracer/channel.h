@@ -100,13 +100,14 @@ struct Channel {
   // Written by the guest with an event, and by the kernel with a reply that says so (`regs_changed`).
   alignas(64) GuestRegs regs;
   // Written by the kernel. What every reply needs is in one cache line.
-  alignas(64) uint32_t reply_seq;  // futex word
+  alignas(64) uint32_t reply_seq;
   uint32_t action;
   uint32_t out_count;
   uint32_t set_fs;        // load regs.fs_base
   uint32_t no_spin;       // the answer will take long: sleep at once
   uint32_t kicked;        // a kick was sent since the last reply
   uint32_t regs_changed;  // else only rax is new, and here
+  uint32_t wake_other;    // 1 + number of a channel whose carrier this one is to wake before it sleeps
   uint64_t rax;
   Answers answers;
   uint32_t nops;
@@ -117,7 +118,7 @@ struct Channel {
   Window out[MAX_OUT];
   Op ops[MAX_OPS];
   SignalFrame sig;
-  // The carrier sleeps on reply_seq.
+  // The carrier sleeps, or is about to: on its word of Doorbell::wake.
   alignas(64) uint32_t parked;
   uint32_t nap;  // enum Nap: offered and withdrawn by the guest, taken by the kernel
   alignas(64) uint8_t data[];
@@ -135,6 +136,9 @@ struct DoorbellBits {
 struct Doorbell {
   alignas(64) uint32_t sleeping;  // futex word: 1 while the supervisor sleeps
   DoorbellBits rung, naps;
+  // Futex words, by channel number, that change with each wake-up of a sleeping carrier. Here and not in the
+  // channel, so that the carrier of another process can wake it.
+  alignas(64) uint32_t wake[MAX_CHANNELS];
 };
 
 // How the stub copies one input along; from the table of system calls.
@@ -155,7 +159,7 @@ struct InfoPage {
 };
 inline constexpr uint64_t INFO_SIZE = 16 * 1024;
 inline constexpr uint64_t DOORBELL_ADDR = INFO_ADDR + INFO_SIZE;
-inline constexpr uint64_t DOORBELL_SIZE = 32 * 1024;
+inline constexpr uint64_t DOORBELL_SIZE = 320 * 1024;
 static_assert(sizeof(InfoPage) <= INFO_SIZE && sizeof(Doorbell) <= DOORBELL_SIZE);
 
 // First message of a new process to the supervisor, and the answer: ranges to unmap.

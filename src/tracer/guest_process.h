@@ -44,8 +44,19 @@ class ChannelTable {
   // Sleeps until a channel rings, wake() is called or the deadline (CLOCK_MONOTONIC ns) passes.
   // `something` is asked once more when a wake() can no longer be missed.
   void sleep(uint64_t deadline_ns, const std::function<bool()>& something);
-  // A carrier was woken by the host: it takes longer to ring again than spinning for it is worth.
+  // A carrier whose call had to wait was woken on an idle CPU: it takes longer to ring again than spinning
+  // for it is worth.
   bool woke_sleeper = false;
+
+  // A thread whose call has to wait spins a moment longer: if another gets its CPU, it wakes that one's
+  // carrier.
+  void leaves(GuestThread* t);
+  // True: the one that leaves the CPU of `t` will wake the carrier of `t`.
+  bool woken_by_leaver(GuestThread& t);
+  void turn_begins();     // of the kernel loop
+  void before_idle();     // nobody takes the CPU
+  void check_assisted();  // whoever was to wake another has had the time for it
+  void forget(GuestThread* t);
   void wake();  // from any thread
 
  private:
@@ -59,7 +70,12 @@ class ChannelTable {
   chan::DoorbellBits pending_rung_{}, pending_naps_{};
   std::atomic<GuestThread*> slots_[chan::MAX_CHANNELS] = {};  // half a MiB: never written at the start
   std::atomic<uint32_t> next_id_{0};
+  void stop_spinning();
+
   std::vector<GuestThread*> polled_;  // at most one per emulated CPU, and those that are busy
+  GuestThread* leaver_ = nullptr;
+  GuestThread* assisted_ = nullptr;  // another carrier was asked to wake its carrier
+  uint32_t leaver_turns_ = 0, assisted_turns_ = 0;
   size_t next_polled_ = 0;
   uint32_t polls_ = 0;
 };
@@ -121,6 +137,9 @@ class GuestThread final : public HostThread {
   bool window_read(uint64_t addr, void* dst, size_t n) override;
   size_t window_prefix(uint64_t addr, void* dst, size_t n) override;
   bool window_write(uint64_t addr, const void* src, size_t n) override;
+  uint8_t* window_room(size_t n) override;
+  void window_filled(uint64_t addr, size_t n) override;
+  const uint8_t* window_view(uint64_t addr, size_t n) override;
 
   // Called by the loop when the channel has rung, or offers a nap.
   void on_ring();
@@ -129,6 +148,11 @@ class GuestThread final : public HostThread {
   // The host process is gone: whoever waits for the carrier gets an error.
   void on_death();
   void set_task(Task* t) { task_ = t; }
+  // Of ChannelTable: the two ends of a hand-over of a CPU.
+  chan::Channel& shared() { return *ch_; }
+  int bound_cpu() const { return bound_cpu_; }
+  uint32_t id() const { return id_; }
+  void wake_host_thread();
   GuestProcess& process() { return *process_; }
   void set_host_tid(int tid) { tid_ = tid; }
   uint32_t slot() const { return slot_; }
@@ -148,6 +172,7 @@ class GuestThread final : public HostThread {
   void set_state(State s);
   void read_regs();
   void load_event();
+  void forget_inputs(uint64_t addr, size_t n);
   void account_naps();
   void finish_outs();
   void write_outputs();  // at once, not when the guest goes on
@@ -166,6 +191,7 @@ class GuestThread final : public HostThread {
   uint64_t host_fs_ = 0;             // fs_base that the carrier has
   State state_ = State::starting;
   bool resume_wanted_ = false;  // resume() came before the first event
+  bool waited_ = false;         // the call gave up its emulated CPU
   bool kick_wanted_ = false;    // kick() came after it, or while resume_signal() waited for the event
   Fiber* waiter_ = nullptr;
   uint32_t seen_ring_ = 0;

@@ -32,6 +32,7 @@ GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
 
 GuestThread::~GuestThread() {
   set_state(State::gone);
+  ChannelTable::instance().forget(this);
   if (attached()) ChannelTable::instance().detach(id_);
   std::erase(process_->threads, this);
   if (!is_first()) process_->release_slot(slot_);
@@ -53,9 +54,15 @@ void GuestThread::reply(Action action) {
   __atomic_store_n(&ch_->kicked, 0, __ATOMIC_RELAXED);
   __atomic_fetch_add(&ch_->reply_seq, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0) {
-    ChannelTable::instance().woke_sleeper = true;
-    syscall(SYS_futex, &ch_->reply_seq, FUTEX_WAKE, 1);
+    ChannelTable& table = ChannelTable::instance();
+    table.woke_sleeper = waited_ && !(task_ != nullptr && task_->se.handed_over);
+    __atomic_fetch_add(&table.doorbell().wake[id_], 1, __ATOMIC_SEQ_CST);
+    if (!table.woken_by_leaver(*this)) wake_host_thread();
   }
+}
+
+void GuestThread::wake_host_thread() {
+  syscall(SYS_futex, &ChannelTable::instance().doorbell().wake[id_], FUTEX_WAKE, 1);
 }
 
 void GuestThread::finish_outs() {
@@ -171,7 +178,8 @@ void GuestThread::kick() {
 }
 
 void GuestThread::will_wait() {
-  if (state_ == State::in_kernel) __atomic_store_n(&ch_->no_spin, 1, __ATOMIC_RELAXED);
+  waited_ = true;
+  if (state_ == State::in_kernel) ChannelTable::instance().leaves(this);
 }
 
 void GuestThread::bind_cpu(int emulated_cpu) {
@@ -256,6 +264,7 @@ void GuestThread::load_event() {
   read_regs();
   out_count_ = 0;
   data_used_ = 0;
+  waited_ = false;
   account_naps();
   in_count_ = std::min(ch_->in_count, MAX_IN);
   std::memcpy(in_, ch_->in, in_count_ * sizeof(Window));
@@ -413,11 +422,37 @@ size_t GuestThread::window_prefix(uint64_t addr, void* dst, size_t n) {
   return 0;
 }
 
-bool GuestThread::window_write(uint64_t addr, const void* src, size_t n) {
-  if (state_ != State::in_kernel) return false;
-  // Later reads of this call must see it: forget inputs that it touches.
+// Later reads of a call must see what it has written: forgets inputs that this touches.
+void GuestThread::forget_inputs(uint64_t addr, size_t n) {
   for (uint32_t i = 0; i < in_count_; ++i)
     if (addr < in_[i].addr + in_[i].len && in_[i].addr < addr + n) in_[i].len = 0;
+}
+
+uint8_t* GuestThread::window_room(size_t n) {
+  if (state_ != State::in_kernel || n > DATA_SIZE - data_used_ || out_count_ == MAX_OUT) return nullptr;
+  return ch_->data + data_used_;
+}
+
+void GuestThread::window_filled(uint64_t addr, size_t n) {
+  if (n == 0) return;
+  forget_inputs(addr, n);
+  out_[out_count_++] = {addr, static_cast<uint32_t>(n), data_used_};
+  data_used_ += static_cast<uint32_t>(n);
+}
+
+const uint8_t* GuestThread::window_view(uint64_t addr, size_t n) {
+  if (out_count_ != 0) return nullptr;
+  for (uint32_t i = 0; i < in_count_; ++i) {
+    const Window& w = in_[i];
+    if (addr >= w.addr && addr + n <= w.addr + w.len && addr + n >= addr)
+      return ch_->data + w.off + (addr - w.addr);
+  }
+  return nullptr;
+}
+
+bool GuestThread::window_write(uint64_t addr, const void* src, size_t n) {
+  if (state_ != State::in_kernel) return false;
+  forget_inputs(addr, n);
   const bool room = n <= DATA_SIZE - data_used_;
   if (room && out_count_ != 0) {
     Window& last = out_[out_count_ - 1];

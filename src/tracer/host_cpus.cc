@@ -26,4 +26,14 @@ cpu_set_t host_cpu_for(int emulated_cpu) {
   return set;
 }
 
+void leave_cpus(const cpu_set_t& used) {
+  const int here = sched_getcpu();
+  if (here < 0 || !CPU_ISSET(here, &used)) return;
+  cpu_set_t others;
+  CPU_ZERO(&others);
+  for (int cpu : allowed())
+    if (!CPU_ISSET(cpu, &used)) CPU_SET(cpu, &others);
+  if (CPU_COUNT(&others) != 0) sched_setaffinity(0, sizeof others, &others);
+}
+
 }  // namespace starry

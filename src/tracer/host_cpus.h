@@ -8,5 +8,7 @@ namespace starry {
 int host_cpu_count();
 // Emulated CPU i is the i-th allowed host CPU, modulo their number.
 cpu_set_t host_cpu_for(int emulated_cpu);
+// Moves the calling thread away from where it is if that is one of `used` and another is left.
+void leave_cpus(const cpu_set_t& used);
 
 }  // namespace starry

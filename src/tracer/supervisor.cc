@@ -23,8 +23,9 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t GUEST_SPIN = 2000;       // turns of a pause loop: about 30 us
-constexpr uint64_t KERNEL_SPIN_NS = 50000;  // before the kernel thread sleeps
+constexpr uint32_t GUEST_SPIN = 2000;             // turns of a pause loop: about 30 us
+constexpr uint64_t KERNEL_SPIN_NS = 50'000;       // before the kernel thread sleeps
+constexpr uint64_t MAX_KERNEL_SPIN_NS = 100'000;  // to a timer
 constexpr int POOL_SIZE = 2;
 
 // Our own descriptors must not land on 0..2, which a guest process gets its descriptors at.
@@ -64,15 +65,29 @@ void Supervisor::quit() { fibers_quit(); }
 
 // Whoever waits may spin while not every host CPU runs a guest; else the other side needs this very CPU.
 bool Supervisor::may_spin() {
-  const bool spare = spin_enabled && scheduler().nr_running() < host_cpu_count();
+  const bool spare = spin_enabled && scheduler().cpus_in_use() < host_cpu_count();
   uint32_t& turns = ChannelTable::instance().info().spin;
   if (spare != (turns != 0)) __atomic_store_n(&turns, spare ? GUEST_SPIN : 0, __ATOMIC_RELAXED);
   return spare;
 }
 
+// A thread that spins where the one runs that it waits for keeps it from running. The host would not move
+// either of them for milliseconds: guests are bound.
+void Supervisor::leave_guest_cpus() {
+  cpu_set_t used;
+  CPU_ZERO(&used);
+  for (int cpu = 0; cpu < scheduler().cpu_count(); ++cpu) {
+    if (scheduler().current_on(cpu) == nullptr) continue;
+    const cpu_set_t host = host_cpu_for(cpu);
+    CPU_OR(&used, &used, &host);
+  }
+  leave_cpus(used);
+}
+
 void Supervisor::turn() {
   bool did = false;
   ChannelTable& table = ChannelTable::instance();
+  table.turn_begins();
   StubAnswers::update(table.info());
   may_spin();
   // First: nothing else may see these threads as running.
@@ -105,8 +120,11 @@ void Supervisor::idle(uint64_t deadline) {
   auto something = [&] { return table.anything() || host_platform.posted(); };
   uint64_t start = host_platform.monotonic_ns();
   if (start >= deadline) return;
-  // Only a guest in user mode can ring soon.
-  if (scheduler().nr_running() > 0 && may_spin() && !std::exchange(table.woke_sleeper, false)) {
+  table.before_idle();
+  // Only a guest in user mode can ring soon. For a moment it costs more to set the host's timer than to wait.
+  const bool soon = deadline - start < MAX_KERNEL_SPIN_NS;
+  if (scheduler().cpus_in_use() > 0 && may_spin() && (!std::exchange(table.woke_sleeper, false) || soon)) {
+    leave_guest_cpus();
     for (;;) {
       for (int i = 0; i < 32; ++i) {
         if (something()) return;
@@ -114,9 +132,10 @@ void Supervisor::idle(uint64_t deadline) {
       }
       uint64_t t = host_platform.monotonic_ns();
       if (t >= deadline) return;
-      if (t - start > KERNEL_SPIN_NS) break;
+      if (t - start > KERNEL_SPIN_NS && !soon) break;
     }
   }
+  table.check_assisted();
   table.sleep(deadline, something);
 }
 

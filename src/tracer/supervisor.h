@@ -24,6 +24,7 @@ class Supervisor {
 
  private:
   bool may_spin();
+  void leave_guest_cpus();
   void turn();
   void idle(uint64_t deadline);
   void watch_children();

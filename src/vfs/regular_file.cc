@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <climits>
 #include <memory>
+#include <optional>
 
 #include "emulated_kernel/task/task.h"
 #include "vfs/dentry.h"
@@ -113,19 +114,17 @@ Result<size_t> RegularFile::do_read(IoVec& to, int64_t* at) {
   HostData* d = TRY(data(false));
   if (!(flags_ & O_NOATIME)) inode().was_read();
   size_t done = 0;
-  if (!to.is_user()) {
-    while (!to.empty()) {
-      IoVec::Segment s = to.front();
-      size_t got = TRY(
-          host_files().pread(d->fd(), reinterpret_cast<void*>(s.base), s.len, static_cast<uint64_t>(offset)));
-      to.advance(got);
-      offset += static_cast<int64_t>(got);
-      done += got;
-      if (got < s.len) break;
-    }
-    return done;
+  while (!to.empty()) {
+    std::span<uint8_t> room = to.room(to.remaining());
+    if (room.empty()) break;
+    Result<size_t> got = host_files().pread(d->fd(), room.data(), room.size(), static_cast<uint64_t>(offset));
+    if (!got.ok()) return done != 0 ? Result<size_t>(done) : got.error();
+    to.filled(*got);
+    offset += static_cast<int64_t>(*got);
+    done += *got;
+    if (*got < room.size()) return done;
   }
-  if (to.empty()) return size_t{0};
+  if (to.empty()) return done;
   Bounce buf(to.remaining());
   while (!to.empty()) {
     size_t want = std::min(buf.size(), to.remaining());
@@ -163,19 +162,18 @@ Result<size_t> RegularFile::do_write(IoVec& from, int64_t* at, int flags) {
   HostData* d = TRY(data(true));
   uint64_t where = append ? static_cast<uint64_t>(TRY(host_files().seek(d->fd(), 0, SEEK_END)))
                           : static_cast<uint64_t>(offset);
-  Bounce buf(from.is_user() ? from.remaining() : 0);
+  std::optional<Bounce> buf;
   size_t done = 0;
   while (!from.empty()) {
-    const void* src;
-    size_t n;
-    if (from.is_user()) {
-      Result<size_t> got = from.peek_in(buf.data(), std::min(buf.size(), from.remaining()));
+    std::span<const uint8_t> view = from.view(from.remaining());
+    const void* src = view.data();
+    size_t n = view.size();
+    if (view.empty()) {
+      if (!buf) buf.emplace(from.remaining());
+      Result<size_t> got = from.peek_in(buf->data(), std::min(buf->size(), from.remaining()));
       if (!got.ok()) return done != 0 ? Result<size_t>(done) : got.error();
-      src = buf.data();
+      src = buf->data();
       n = *got;
-    } else {
-      src = reinterpret_cast<const void*>(from.front().base);
-      n = from.front().len;
     }
     Result<size_t> r = put(*d, src, n, &where, append);
     if (!r.ok()) return done != 0 ? Result<size_t>(done) : r.error();

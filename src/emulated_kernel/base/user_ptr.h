@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -47,6 +48,14 @@ class UserMemory {
   // Atomic compare-and-exchange on an aligned 32-bit word (futex operations). Returns the old
   // value. EFAULT / EINVAL (misaligned).
   virtual Result<uint32_t> cmpxchg32(UserAddr addr, uint32_t expected, uint32_t desired) = 0;
+
+  // Memory of the kernel's that stands for guest memory during a system call, so that data need not pass through one
+  // more buffer. Both are optimisations: empty if there is none. The guest may change what is there at any time.
+  // room: what is put there and reported with filled(), before any other access, is written to [addr, addr + n).
+  virtual std::span<uint8_t> room(UserAddr /*addr*/, size_t /*n*/) { return {}; }
+  virtual void filled(UserAddr /*addr*/, size_t /*n*/) {}
+  // The bytes of [addr, addr + n), all of them.
+  virtual std::span<const uint8_t> view(UserAddr /*addr*/, size_t /*n*/) { return {}; }
 
   template <class T>
   Result<T> get(UserPtr<T> p) {

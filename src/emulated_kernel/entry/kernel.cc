@@ -180,7 +180,7 @@ void Task::block() {
   if (from != 0) trace_waited(*this, from, false);
 }
 
-void Task::wake_up() { scheduler().wake(se, now()); }
+void Task::wake_up() { scheduler().wake(se, now(), in_task() ? &current().se : nullptr); }
 
 void yield_current(Task& t) {
   scheduler().yield(t.se, now());

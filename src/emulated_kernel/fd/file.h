@@ -46,6 +46,11 @@ class IoVec {
   // The first segment not used up: for zero-copy paths and pread straight into kernel memory.
   Segment front() const;
   UserMemory* memory() const { return mem_; }
+  // Kernel memory that stands for the next n bytes, if there is any (UserMemory::room, view): advance(n) after putting
+  // n bytes into `room` or using `view`.
+  std::span<uint8_t> room(size_t n) const;
+  std::span<const uint8_t> view(size_t n) const;
+  void filled(size_t n);  // n bytes of what room() returned; advances
 
  private:
   UserMemory* mem_;

@@ -59,6 +59,25 @@ Result<size_t> IoVec::copy_out(const void* src, size_t n) {
   return done;
 }
 
+std::span<uint8_t> IoVec::room(size_t n) const {
+  const Segment s = front();
+  n = std::min(n, s.len);
+  if (mem_ == nullptr) return {reinterpret_cast<uint8_t*>(s.base), n};
+  return mem_->room(s.base, n);
+}
+
+std::span<const uint8_t> IoVec::view(size_t n) const {
+  const Segment s = front();
+  n = std::min(n, s.len);
+  if (mem_ == nullptr) return {reinterpret_cast<const uint8_t*>(s.base), n};
+  return mem_->view(s.base, n);
+}
+
+void IoVec::filled(size_t n) {
+  if (mem_ != nullptr) mem_->filled(front().base, n);
+  advance(n);
+}
+
 Result<size_t> IoVec::copy_in(void* dst, size_t n) {
   size_t got = TRY(peek_in(dst, n));
   advance(got);

@@ -97,6 +97,9 @@ class Mm final : public RefCounted, public UserMemory {
   Result<void> write(UserAddr addr, const void* src, size_t n) override;
   Result<size_t> read_some(UserAddr addr, void* dst, size_t n) override;
   Result<size_t> write_some(UserAddr addr, const void* src, size_t n) override;
+  std::span<uint8_t> room(UserAddr addr, size_t n) override;
+  void filled(UserAddr addr, size_t n) override;
+  std::span<const uint8_t> view(UserAddr addr, size_t n) override;
   Result<std::string> read_cstr(UserAddr addr, size_t max, int too_long) override;
   Result<uint32_t> load32(UserAddr addr) override;
   Result<uint32_t> cmpxchg32(UserAddr addr, uint32_t expected, uint32_t desired) override;

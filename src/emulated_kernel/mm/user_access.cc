@@ -57,6 +57,20 @@ Result<size_t> Mm::write_some(UserAddr addr, const void* src, size_t n) {
   return r.ok() && *r > 0 ? r : Result<size_t>(Error{EFAULT});
 }
 
+std::span<uint8_t> Mm::room(UserAddr addr, size_t n) {
+  if (!in_current() || !grow_for_access(addr, n, PROT_WRITE)) return {};
+  uint8_t* p = current().host->window_room(n);
+  return p != nullptr ? std::span(p, n) : std::span<uint8_t>();
+}
+
+void Mm::filled(UserAddr addr, size_t n) { current().host->window_filled(addr, n); }
+
+std::span<const uint8_t> Mm::view(UserAddr addr, size_t n) {
+  if (!in_current() || !grow_for_access(addr, n, PROT_READ)) return {};
+  const uint8_t* p = current().host->window_view(addr, n);
+  return p != nullptr ? std::span(p, n) : std::span<const uint8_t>();
+}
+
 Result<std::string> Mm::read_cstr(UserAddr addr, size_t max, int too_long) {
   std::string s;
   char buf[4096];

@@ -60,7 +60,7 @@ SchedEntity* Scheduler::Impl::pull_fair(int cpu) const {
   for (int other = 0; other < count(); other++) {
     const FairQueue& q = rq(other).fair;
     if (other == cpu || q.size() <= longest) continue;
-    if (SchedEntity* se = q.first_allowed(cpu)) {
+    if (SchedEntity* se = q.first_allowed(cpu, rq(other).handoff)) {
       best = se;
       longest = q.size();
     }

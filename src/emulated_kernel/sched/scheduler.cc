@@ -45,6 +45,7 @@ void Scheduler::Impl::dequeue(SchedEntity& se) {
   c.dequeue(se);
   --queued;
   if (&c == &q.rt) --rt_queued;
+  if (q.handoff == &se) q.handoff = nullptr;
   if (q.queued() == 0) ready.reset(bit(se.cpu));
   next_tick_known = false;
 }
@@ -61,7 +62,7 @@ void Scheduler::Impl::arrive(SchedEntity& se, int cpu, Place place, uint64_t now
   RunQueue& q = rq(cpu);
   q.charge(now);
   enqueue(se, cpu, place);
-  if (SchedEntity* current = q.current) {
+  if (SchedEntity* current = q.current; current != nullptr && q.handoff != &se) {
     ClassQueue& c = q.class_of(se);
     const bool takes_over = &c != &q.class_of(*current)
                                 ? se.rt_rank() > 0
@@ -112,6 +113,7 @@ void Scheduler::Impl::put_back(SchedEntity& se, Place place, uint64_t now) {
 }
 
 void Scheduler::Impl::run(SchedEntity& se, int cpu, uint64_t now) {
+  se.handed_over = rq(cpu).handoff == &se;
   dequeue(se);
   move_to_cpu(se, cpu);
   RunQueue& q = rq(cpu);
@@ -184,9 +186,13 @@ void Scheduler::fork_task(SchedEntity& child, const SchedEntity& parent) {
   child.nice = std::max(child.nice, 0);
 }
 
-void Scheduler::wake(SchedEntity& se, uint64_t now) {
+void Scheduler::wake(SchedEntity& se, uint64_t now, SchedEntity* waker) {
   if (se.state != State::blocked) return;
-  const int cpu = impl_->place(se);
+  int cpu = impl_->place(se);
+  if (waker != nullptr && impl_->wants_handoff(se, *waker, cpu)) {
+    cpu = waker->cpu;
+    impl_->begin_handoff(se, *waker, now);
+  }
   impl_->move_to_cpu(se, cpu);
   if (se.rt_rank() == 0) impl_->rq(cpu).fair.place_woken(se);
   impl_->arrive(se, cpu, Place::tail, now);
@@ -194,6 +200,7 @@ void Scheduler::wake(SchedEntity& se, uint64_t now) {
 
 void Scheduler::block(SchedEntity& se, uint64_t now) {
   if (se.state == State::running) {
+    impl_->waker_blocks(se);
     impl_->leave_cpu(se, now);
     ++se.nvcsw;
   } else if (se.state == State::queued) {
@@ -228,7 +235,10 @@ void Scheduler::slept(SchedEntity& se, uint64_t ns, uint64_t now) {
 }
 
 void Scheduler::remove(SchedEntity& se, uint64_t now) {
-  if (se.state == State::running) impl_->leave_cpu(se, now);
+  if (se.state == State::running) {
+    impl_->waker_blocks(se);
+    impl_->leave_cpu(se, now);
+  }
   if (se.state == State::queued) impl_->dequeue(se);
   se.state = State::blocked;
 }
@@ -236,6 +246,7 @@ void Scheduler::remove(SchedEntity& se, uint64_t now) {
 int Scheduler::pick(uint64_t now) {
   Impl& s = *impl_;
   int switched = 0;
+  if (now >= s.next_handoff_end) s.end_handoffs(now);
   const auto run_on = [&](SchedEntity& se, int cpu) {
     s.run(se, cpu, now);
     if (s.rq(cpu).rt.size() != 0) s.push_rt(cpu, now);
@@ -259,7 +270,7 @@ int Scheduler::pick(uint64_t now) {
     if (se == nullptr) se = s.pull_fair(cpu);
     if (se != nullptr) run_on(*se, cpu);
   }
-  s.pull_useful = s.ready.any();
+  s.pull_useful = s.ready.any() || s.next_handoff_end != UINT64_MAX;
   return switched;
 }
 
@@ -267,7 +278,7 @@ uint64_t Scheduler::next_tick() const {
   const Impl& s = *impl_;
   if (s.queued == 0) return UINT64_MAX;
   if (s.next_tick_known) return s.next_tick;
-  s.next_tick = UINT64_MAX;
+  s.next_tick = s.next_handoff_end;
   for (const RunQueue& q : s.cpus) {
     if (q.current == nullptr || q.current->need_resched) continue;
     const uint64_t left = const_cast<RunQueue&>(q).class_of(*q.current).slice_left(*q.current);
@@ -327,6 +338,7 @@ bool Scheduler::idle(int cpu) const { return impl_->idle.test(Impl::bit(cpu)); }
 int Scheduler::queued(int cpu) const { return static_cast<int>(impl_->rq(cpu).queued()); }
 bool Scheduler::anybody_waits() const { return impl_->queued != 0; }
 int Scheduler::nr_running() const { return static_cast<int>(impl_->queued + impl_->running); }
+int Scheduler::cpus_in_use() const { return static_cast<int>(impl_->running); }
 
 uint64_t Scheduler::idle_ns(int cpu, uint64_t now) const {
   const RunQueue& q = impl_->rq(cpu);

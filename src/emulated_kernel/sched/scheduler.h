@@ -4,7 +4,9 @@
 // Policy (sched(7)): 99 FIFO/RR priorities above SCHED_OTHER; a higher priority pre-empts at once; a
 // pre-empted FIFO task returns to the head of its queue, a yielding one to the tail; RR and OTHER have
 // slices. Each CPU runs at most one task. A waking task goes to an idle allowed CPU (its last one
-// first), else to the allowed CPU whose current task has the lowest priority, pre-empting it if lower.
+// first), else to the allowed CPU whose current task has the lowest priority, pre-empting it if lower. A task
+// that is woken by one that usually blocks right afterwards waits for that instead of going to an idle CPU
+// (handoff.cc), as after a synchronous wake-up of Linux: an idle CPU takes longer to start than that.
 // A CPU that runs out of work pulls a task that waits elsewhere, and never runs a lower real-time
 // priority while a higher one that it could run waits for another CPU.
 #pragma once
@@ -38,7 +40,8 @@ class Scheduler {
 
   void init_task(SchedEntity& se);                                // a fresh OTHER task, all CPUs
   void fork_task(SchedEntity& child, const SchedEntity& parent);  // inheritance, reset-on-fork
-  void wake(SchedEntity& se, uint64_t now);                       // blocked -> queued (or nothing)
+  // blocked -> queued (or nothing). `waker`: the running task whose system call wakes it, if there is one.
+  void wake(SchedEntity& se, uint64_t now, SchedEntity* waker = nullptr);
   void block(SchedEntity& se, uint64_t now);                      // running -> blocked, frees its CPU
   void yield(SchedEntity& se, uint64_t now);                      // running -> queued at the tail
   void preempt(SchedEntity& se, uint64_t now);                    // running -> queued (head or tail by rule)
@@ -63,6 +66,7 @@ class Scheduler {
   bool idle(int cpu) const;
   int queued(int cpu) const;
   int nr_running() const;      // running + queued, for loadavg
+  int cpus_in_use() const;     // CPUs that run a task
   bool anybody_waits() const;  // a task is queued for a CPU
   uint64_t idle_ns(int cpu, uint64_t now) const;
   uint64_t busy_ns(int cpu, uint64_t now) const;

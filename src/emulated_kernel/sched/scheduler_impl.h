@@ -1,6 +1,6 @@
 // Inside of Scheduler. Invariants, which tests/unit/sched_property_test.cc checks after every step:
 //  - a CPU's current task is `running` on it; a queued task is in the queue of a CPU that it may use;
-//  - no task waits while a CPU that it may use is idle (after pick());
+//  - no task waits while a CPU that it may use is idle (after pick()), but for HANDOFF_NS on its waker's CPU;
 //  - no real-time task waits while a CPU that it may use runs a lower rank, unless that CPU has been
 //    asked to give way.
 #pragma once
@@ -22,6 +22,7 @@ struct Scheduler::Impl {
   bool pull_useful = false;  // something changed since idle CPUs last looked elsewhere in vain
   mutable uint64_t next_tick = UINT64_MAX;
   mutable bool next_tick_known = true;
+  uint64_t next_handoff_end = UINT64_MAX;  // no hand-over ends before
 
   Impl(int n, SchedHooks& h, uint64_t now);
   RunQueue& rq(int cpu) { return cpus[bit(cpu)]; }
@@ -39,6 +40,12 @@ struct Scheduler::Impl {
   SchedEntity* pull_rt(int cpu, int above_rank) const;
   SchedEntity* pull_fair(int cpu) const;
   int highest_ready() const;
+
+  // handoff.cc: a waker that blocks leaves its CPU to the one that it has woken.
+  bool wants_handoff(const SchedEntity& se, SchedEntity& waker, int otherwise) const;
+  void begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t now);
+  void waker_blocks(SchedEntity& waker);
+  void end_handoffs(uint64_t now);
 
   // scheduler.cc: taking it there.
   void move_to_cpu(SchedEntity& se, int cpu);

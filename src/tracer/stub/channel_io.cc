@@ -31,15 +31,28 @@ void ring(Channel* ch) {
   }
 }
 
+uint32_t* wake_word(const Channel* ch) { return &doorbell().wake[ch->id % MAX_CHANNELS]; }
+
+// A wake-up that comes from another CPU costs an interrupt there, one that comes from here does not.
+static void wake_other(Channel* ch) {
+  if (__atomic_load_n(&ch->wake_other, __ATOMIC_SEQ_CST) == 0) return;
+  if (uint32_t other = __atomic_exchange_n(&ch->wake_other, 0, __ATOMIC_SEQ_CST); other != 0)
+    sys(__NR_futex, u(&doorbell().wake[(other - 1) % MAX_CHANNELS]), FUTEX_WAKE, 1);
+}
+
 void wait_reply(Channel* ch, uint32_t seen) {
   for (uint32_t i = info().spin; i != 0; --i) {
-    if (__atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE) != seen) return;
-    if (__atomic_load_n(&ch->no_spin, __ATOMIC_RELAXED) != 0) break;
+    if (__atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE) != seen) return wake_other(ch);
+    if (__atomic_load_n(&ch->no_spin, __ATOMIC_ACQUIRE) != 0) break;
     __builtin_ia32_pause();
   }
   __atomic_store_n(&ch->parked, 1, __ATOMIC_SEQ_CST);
-  while (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) == seen)
-    sys(__NR_futex, u(&ch->reply_seq), FUTEX_WAIT, seen);
+  wake_other(ch);
+  for (;;) {
+    const uint32_t word = __atomic_load_n(wake_word(ch), __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) != seen) break;
+    sys(__NR_futex, u(wake_word(ch)), FUTEX_WAIT, word);
+  }
   __atomic_store_n(&ch->parked, 0, __ATOMIC_RELAXED);
 }
 

@@ -49,10 +49,12 @@ NapEnd nap(Channel* ch, uint32_t seen) {
       __atomic_load_n(&info().may_nap, __ATOMIC_SEQ_CST) == 0) {
     over = false;
   } else {
+    long slept;
     do {
+      const uint32_t word = __atomic_load_n(wake_word(ch), __ATOMIC_SEQ_CST);
       if (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) != seen) return NapEnd::taken;
-    } while (sys(__NR_futex, u(&ch->reply_seq), FUTEX_WAIT_BITSET, seen, u(&t), 0, FUTEX_BITSET_MATCH_ANY) !=
-             -ETIMEDOUT);
+      slept = sys(__NR_futex, u(wake_word(ch)), FUTEX_WAIT_BITSET, word, u(&t), 0, FUTEX_BITSET_MATCH_ANY);
+    } while (slept != -ETIMEDOUT);
   }
   uint32_t offered = NAP_OFFERED;
   if (!__atomic_compare_exchange_n(&ch->nap, &offered, NAP_NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))

@@ -89,6 +89,8 @@ void set_bit(chan::DoorbellBits& to, uint32_t id);
 inline uint32_t last_reply(const chan::Channel* ch) {
   return __atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE);
 }
+// Where the carrier of a channel sleeps. Read it before the last look at what would be missed.
+uint32_t* wake_word(const chan::Channel* ch);
 // Rings for the event that is in the channel.
 void ring(chan::Channel* ch);
 // Waits for a reply after the one numbered `seen`.
