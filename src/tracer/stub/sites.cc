@@ -23,11 +23,17 @@ Slot slot_at(uint64_t addr) {
   return {base, *reinterpret_cast<const uint64_t*>(p + T_RETURN), p[T_KIND], p[T_LENGTH]};
 }
 
+// The supervisor is done with the instruction at `site` when this returns: until then its bytes are of both kinds.
+void wait_for_patch(uint64_t site) {
+  while (__atomic_load_n(&channel_of_slot(0)->patch_site, __ATOMIC_ACQUIRE) == site) __builtin_ia32_pause();
+}
+
 }  // namespace
 
 bool skip_rewritten(ucontext* uc) {
   auto& m = uc->uc_mcontext;
   uint64_t site = m.rip - SYSCALL_SIZE;
+  wait_for_patch(site);
   uint8_t code[JMP_SIZE];
   if (stub_copy(code, reinterpret_cast<const void*>(site), sizeof code) != 0 || code[0] != JMP) return false;
   int32_t displacement;
@@ -75,7 +81,7 @@ bool hide_trap(ucontext* uc) {
   if (m.trapno == TRAP_BP) {
     // Breakpoints stand for an instruction while it is being rewritten.
     uint64_t site = m.rip - 1;
-    while (__atomic_load_n(&channel_of_slot(0)->patch_site, __ATOMIC_ACQUIRE) == site) __builtin_ia32_pause();
+    wait_for_patch(site);
     uint8_t code;
     if (stub_copy(&code, reinterpret_cast<const void*>(site), 1) == 0 && code != INT3) {
       m.rip = site;
