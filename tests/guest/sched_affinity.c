@@ -45,6 +45,9 @@ int main(int argc, char** argv) {
   long r = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
   printf("returned whole longs, enough for all: %d\n", r > 0 && r % 8 == 0 && r * 8 >= get_nprocs_conf());
   uint64_t all = mask[0];
+  uint64_t large[128];
+  printf("as many for a larger buffer: %d\n", syscall(SYS_sched_getaffinity, 0, sizeof large, large) == r);
+  T(syscall(SYS_sched_getaffinity, 0, 8, mask));
   printf("CPUs in the mask: %d\n", __builtin_popcountll(all) == get_nprocs());
   T(syscall(SYS_sched_getaffinity, 0, 0, mask));
   T(syscall(SYS_sched_getaffinity, 0, 4, mask));

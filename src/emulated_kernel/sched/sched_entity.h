@@ -13,6 +13,9 @@ struct PiWaiter;
 
 inline constexpr int MAX_CPUS = 1024;
 using CpuMask = std::bitset<MAX_CPUS>;
+// CONFIG_NR_CPUS, which fixes the size of the kernel's CPU masks: of a kernel for small machines, as long as
+// it has room for the CPUs.
+inline constexpr int nr_cpus_for(int cpus) { return cpus <= 256 ? 256 : MAX_CPUS; }
 
 using RtHook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
 using FairHook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;

@@ -10,7 +10,7 @@
 #include "emulated_kernel/sched/permissions.h"
 #include "emulated_kernel/sched/policy.h"
 #include "emulated_kernel/sched/scheduler.h"
-#include "emulated_kernel/task/task.h"
+#include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/task_sched.h"
 
 namespace starry {
@@ -25,7 +25,9 @@ constexpr uint64_t FLAG_RESET_ON_FORK = 0x01, FLAG_KEEP_POLICY_POLICY = 0x08, FL
                    FLAG_UTIL_CLAMP = 0x60, FLAG_ALL = 0x7f;
 constexpr uint32_t ATTR_SIZE_VER0 = 48, PAGE_BYTES = 4096;
 
+// Pid 1, which never runs, can be looked at; to change it is refused, as it is to everybody but root.
 Result<Task*> find_target(Task& t, int pid) {
+  if (pid == init_group().tgid) return &init_task();
   Task* target = pid == 0 ? &t : find_task(pid);
   if (target == nullptr) return Error{ESRCH};
   return target;
@@ -44,6 +46,7 @@ SysResult apply(Task& t, Task& target, SchedRequest r, uint64_t flags) {
   if (r.priority < 0 || r.priority > 99) return Error{EINVAL};
   if (is_rt_policy(r.policy) != (r.priority != 0)) return Error{EINVAL};
   TRY(may_set_policy(t, target, r));
+  if (&target == &init_task()) return Error{EPERM};
   if ((flags & FLAG_UTIL_CLAMP) != 0) return Error{EOPNOTSUPP};
   se.reset_on_fork = r.reset_on_fork;
   scheduler().set_policy(se, r.policy, r.priority, is_fair_policy(r.policy) ? r.nice : se.nice,
@@ -186,14 +189,14 @@ SysResult sys_sched_setaffinity(Task& t, int pid, unsigned len, UserPtr<const vo
   uint8_t bytes[MAX_CPUS / 8] = {};
   TRY(t.mem().read(user_mask.addr, bytes, std::min<size_t>(len, sizeof bytes)));
   Task& target = *TRY(find_target(t, pid));
-  if (!may_set_affinity(t, target)) return Error{EPERM};
+  if (!may_set_affinity(t, target) || &target == &init_task()) return Error{EPERM};
   CpuMask mask;
   for (size_t cpu = 0; cpu < MAX_CPUS; cpu++) mask.set(cpu, ((bytes[cpu / 8] >> (cpu % 8)) & 1) != 0);
   TRY(scheduler().set_affinity(target.se, mask, platform().monotonic_ns()));
   return 0;
 }
 
-// Returns the size of the kernel's mask: as many longs as the CPUs need.
+// Returns how much of the kernel's mask was copied, whose size does not depend on how many CPUs there are.
 SysResult sys_sched_getaffinity(Task& t, int pid, unsigned len, UserPtr<void> user_mask) {
   const auto cpus = static_cast<size_t>(scheduler().cpu_count());
   if (static_cast<uint64_t>(len) * 8 < cpus || len % sizeof(uint64_t) != 0) return Error{EINVAL};
@@ -201,7 +204,7 @@ SysResult sys_sched_getaffinity(Task& t, int pid, unsigned len, UserPtr<void> us
   uint64_t words[MAX_CPUS / 64] = {};
   for (size_t cpu = 0; cpu < cpus; cpu++)
     if (mask.test(cpu)) words[cpu / 64] |= 1ULL << (cpu % 64);
-  const size_t size = std::min<size_t>(len, (cpus + 63) / 64 * sizeof(uint64_t));
+  const size_t size = std::min<size_t>(len, static_cast<size_t>(nr_cpus_for(scheduler().cpu_count())) / 8);
   TRY(t.mem().write(user_mask.addr, words, size));
   return static_cast<int64_t>(size);
 }

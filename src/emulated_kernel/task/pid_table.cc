@@ -4,6 +4,7 @@
 #include <map>
 
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/trace/tracer.h"
 
@@ -44,6 +45,23 @@ ThreadGroup& init_group() {
     return g;
   }();
   return *init;
+}
+
+Task& init_task() {
+  static const Ref<Task> task = [] {
+    Ref<Task> t = make_ref<Task>(INIT_PID, Ref<ThreadGroup>(&init_group()));
+    const Ref<Cred> root = make_ref<Cred>();
+    root->uid = root->euid = root->suid = root->fsuid = 0;
+    root->gid = root->egid = root->sgid = root->fsgid = 0;
+    root->cap_permitted = root->cap_effective = CAP_FULL;
+    t->cred = root;
+    std::string_view("init").copy(t->comm.data(), t->comm.size() - 1);
+    t->start_time_ns = 0;
+    scheduler().init_task(t->se);
+    t->se.state = SchedEntity::State::blocked;
+    return t;
+  }();
+  return *task;
 }
 
 pid_t alloc_pid() {

@@ -9,6 +9,9 @@ namespace starry {
 // The reaper of orphans (pid 1). A process without threads: it reaps at once, ignores signals and is
 // not in the table.
 ThreadGroup& init_group();
+// What /proc/1 shows and scheduling calls find by that number. It never runs; `threads` does not have it
+// either.
+Task& init_task();
 
 void register_task(Ref<Task> t);  // also appends it to its group's threads
 // Takes the task out of table and group. It is destroyed later, outside of its own fiber.

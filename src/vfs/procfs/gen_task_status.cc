@@ -116,7 +116,7 @@ std::string task_status(Task& t) {
     s += fmt::format("CoreDumping:\t0\nTHP_enabled:\t{}\n", g.prctl.thp_disabled ? 0 : 1);
   }
   const SignalSets sets = signal_sets(t);
-  s += fmt::format("Threads:\t{}\nSigQ:\t{}/{}\n", g.threads.size(),
+  s += fmt::format("Threads:\t{}\nSigQ:\t{}/{}\n", std::max<size_t>(g.threads.size(), 1),
                    t.sig.pending.queue.size() + g.signals.pending.queue.size(),
                    g.rlimits.cur(RLIMIT_SIGPENDING));
   s += fmt::format(
@@ -174,7 +174,8 @@ std::string task_stat(Task& t) {
   s += fmt::format("{} {} 0 0 0 ", PF_RANDOMIZE, g.min_faults);
   s += fmt::format("{} {} {} {} ", cpu.user / NS_PER_TICK, cpu.system / NS_PER_TICK,
                    g.children_utime_ns / NS_PER_TICK, g.children_stime_ns / NS_PER_TICK);
-  s += fmt::format("{} {} {} 0 {} ", shown_priority(t.se), t.se.nice, g.threads.size(), start_ticks(t));
+  s += fmt::format("{} {} {} 0 {} ", shown_priority(t.se), t.se.nice, std::max<size_t>(g.threads.size(), 1),
+                   start_ticks(t));
   s += fmt::format("{} {} {} ", t.mm ? t.mm->total_pages() * 4096 : 0, t.mm ? resident_pages(*t.mm) : 0,
                    g.rlimits.cur(RLIMIT_RSS));
   s += fmt::format("{} {} {} 0 0 ", field(secret, &Mm::code_start), field(secret, &Mm::code_end),

@@ -5,7 +5,7 @@
 #include <linux/magic.h>
 
 #include "emulated_kernel/system_info.h"
-#include "emulated_kernel/task/task.h"
+#include "emulated_kernel/task/pid_table.h"
 #include "vfs/procfs/generators.h"
 #include "vfs/procfs/task_dir.h"
 #include "vfs/procfs/tree.h"
@@ -20,21 +20,25 @@ class ProcRoot final : public PseudoDir {
 
   Result<Kstat> stat() override {
     Kstat st = attr;
+    st.nlink++;  // init
     for_each_group([&](ThreadGroup&) { st.nlink++; });
     return st;
   }
   // Threads that are no leaders can be looked up but are not listed (proc(5)).
   Result<Ref<Inode>> dynamic_lookup(std::string_view name) override {
     const std::optional<int> tid = proc::parse_id(name);
-    Task* t = tid ? find_task(*tid) : nullptr;
+    Task* t = tid ? proc::proc_task(*tid) : nullptr;
     if (t == nullptr) return Error{ENOENT};
     return proc::make_task_inode(&sb(), *t, false);
   }
   void dynamic_list(std::vector<DirEntry>& out) override {
+    const auto add = [&out](const Task& t) {
+      out.push_back({std::to_string(t.tgid()),
+                     proc::task_ino(proc::TaskId::of(t), proc::Sort::process_file, 0), DT_DIR});
+    };
+    add(init_task());
     for_each_group([&](ThreadGroup& g) {
-      if (const Task* t = g.leader())
-        out.push_back({std::to_string(g.tgid),
-                       proc::task_ino(proc::TaskId::of(*t), proc::Sort::process_file, 0), DT_DIR});
+      if (const Task* t = g.leader()) add(*t);
     });
   }
 };

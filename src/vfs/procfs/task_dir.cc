@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "emulated_kernel/task/task.h"
+#include "emulated_kernel/task/pid_table.h"
 #include "vfs/dentry.h"
 #include "vfs/path.h"
 #include "vfs/procfs/generators.h"
@@ -116,30 +116,36 @@ class ThreadsDir final : public TaskOwnedDir {
 
   Result<Kstat> stat() override {
     Kstat st = TRY(owned_by(attr, id_));
-    if (const Task* t = id_.find()) st.nlink = 2 + static_cast<uint32_t>(t->group->threads.size());
+    if (const Task* t = id_.find())
+      st.nlink = 2 + static_cast<uint32_t>(std::max<size_t>(t->group->threads.size(), 1));
     return st;
   }
   Result<Ref<Inode>> dynamic_lookup(std::string_view name) override {
     const Task* leader = TRY(task());
     const std::optional<int> tid = parse_id(name);
-    Task* t = tid ? find_task(*tid) : nullptr;
+    Task* t = tid ? proc_task(*tid) : nullptr;
     if (t == nullptr || t->group != leader->group) return Error{ENOENT};
     return make_task_inode(&sb(), *t, true);
   }
   void dynamic_list(std::vector<DirEntry>& out) override {
     const Task* leader = id_.find();
     if (leader == nullptr) return;
-    for (const Task* t : leader->group->threads)
-      out.push_back({std::to_string(t->tid), task_ino(TaskId::of(*t), Sort::thread_file, 0), DT_DIR});
+    const auto add = [&out](const Task& t) {
+      out.push_back({std::to_string(t.tid), task_ino(TaskId::of(t), Sort::thread_file, 0), DT_DIR});
+    };
+    if (leader == &init_task()) add(*leader);
+    for (const Task* t : leader->group->threads) add(*t);
   }
 };
 
 }  // namespace
 
+Task* proc_task(pid_t tid) { return tid == init_group().tgid ? &init_task() : find_task(tid); }
+
 TaskId TaskId::of(const Task& t) { return {t.tid, t.start_time_ns}; }
 
 Task* TaskId::find() const {
-  Task* t = find_task(tid);
+  Task* t = proc_task(tid);
   return t != nullptr && t->start_time_ns == start_ns ? t : nullptr;
 }
 

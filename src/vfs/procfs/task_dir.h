@@ -22,6 +22,9 @@ struct TaskId {
   bool operator==(const TaskId&) const = default;
 };
 
+// A thread by its number; pid 1 has one here.
+Task* proc_task(pid_t tid);
+
 // A decimal number without sign and leading zeros, as pids and descriptors are named.
 std::optional<int> parse_id(std::string_view name);
 

@@ -19,6 +19,8 @@ std::string cpu_list() {
   return proc::list_text(proc::first_cpus(cpus), cpus) + "\n";
 }
 
+std::string cpu_kernel_max() { return fmt::format("{}\n", nr_cpus_for(scheduler().cpu_count()) - 1); }
+
 std::string cpu_mask() {
   const int cpus = scheduler().cpu_count();
   return proc::mask_text(proc::first_cpus(cpus), cpus) + "\n";
