@@ -45,8 +45,8 @@ class HostSpace : public RefCounted {
 struct ResumeSignal {  // build a Linux signal frame on the guest's stack and enter the handler
   int signo = 0;
   uint64_t handler = 0, restorer = 0;
-  uint64_t sp = 0;           // top of the stack to use: altstack end, or rsp - 128
-  uint64_t saved_mask = 0;   // uc_sigmask
+  uint64_t sp = 0;          // top of the stack to use: altstack end, or rsp - 128
+  uint64_t saved_mask = 0;  // uc_sigmask
   uint64_t altstack_sp = 0, altstack_size = 0;
   uint32_t altstack_flags = 0;  // uc_stack
   uint8_t siginfo[128] = {};
@@ -114,6 +114,11 @@ class Platform {
   virtual uint64_t monotonic_ns() = 0;  // CLOCK_MONOTONIC
   virtual uint64_t realtime_ns() = 0;   // CLOCK_REALTIME
   virtual uint64_t boottime_ns() { return monotonic_ns(); }
+  // CLOCK_REALTIME_COARSE and CLOCK_MONOTONIC_COARSE, which the guest also reads from the vdso, and the
+  // length of their ticks: what the kernel dates by them must not be ahead of what the guest sees.
+  virtual uint64_t realtime_coarse_ns() { return realtime_ns(); }
+  virtual uint64_t monotonic_coarse_ns() { return monotonic_ns(); }
+  virtual uint64_t coarse_tick_ns() { return 4'000'000; }
   virtual void entropy(void* dst, size_t n) = 0;
   // CPU time used by a carrier so far, ns.
   virtual uint64_t thread_cpu_ns(HostThread&) { return 0; }

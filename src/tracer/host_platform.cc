@@ -33,6 +33,13 @@ HostPlatform::~HostPlatform() {
 uint64_t HostPlatform::monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
 uint64_t HostPlatform::realtime_ns() { return clock_ns(CLOCK_REALTIME); }
 uint64_t HostPlatform::boottime_ns() { return clock_ns(CLOCK_BOOTTIME); }
+uint64_t HostPlatform::realtime_coarse_ns() { return clock_ns(CLOCK_REALTIME_COARSE); }
+uint64_t HostPlatform::monotonic_coarse_ns() { return clock_ns(CLOCK_MONOTONIC_COARSE); }
+uint64_t HostPlatform::coarse_tick_ns() {
+  timespec ts{};
+  clock_getres(CLOCK_MONOTONIC_COARSE, &ts);
+  return static_cast<uint64_t>(ts.tv_nsec);
+}
 
 void HostPlatform::entropy(void* dst, size_t n) {
   auto* p = static_cast<char*>(dst);

@@ -21,6 +21,9 @@ class HostPlatform final : public Platform {
   uint64_t monotonic_ns() override;
   uint64_t realtime_ns() override;
   uint64_t boottime_ns() override;
+  uint64_t realtime_coarse_ns() override;
+  uint64_t monotonic_coarse_ns() override;
+  uint64_t coarse_tick_ns() override;
   void entropy(void* dst, size_t n) override;
   uint64_t thread_cpu_ns(HostThread& t) override;
   HostMemory host_memory() override;  // these three: host_machine.cc

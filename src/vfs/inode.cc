@@ -57,7 +57,7 @@ Inode::Inode(Ref<SuperBlock> sb, uint32_t mode, uint64_t ino) : sb_(std::move(sb
 Inode::~Inode() = default;
 
 timespec Inode::now() {
-  uint64_t ns = platform().realtime_ns();
+  uint64_t ns = platform().realtime_coarse_ns();
   return {static_cast<time_t>(ns / 1000000000), static_cast<long>(ns % 1000000000)};
 }
 

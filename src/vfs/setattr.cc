@@ -15,7 +15,7 @@ namespace starry {
 namespace {
 
 timespec wall_clock() {
-  uint64_t ns = platform().realtime_ns();
+  uint64_t ns = platform().realtime_coarse_ns();
   return {static_cast<time_t>(ns / 1000000000), static_cast<long>(ns % 1000000000)};
 }
 

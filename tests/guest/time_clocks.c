@@ -113,6 +113,27 @@ int main(void) {
   long long diff = ns(CLOCK_REALTIME) - (a.tv_sec * 1000000000LL + a.tv_nsec);
   printf("real time agrees: %d\n", diff >= 0 && diff < 500000000);
 
+  // So do the coarse clocks, which never show more than the others, and time(2), which is one of them.
+  int coarse = 1, seconds = 1;
+  for (int i = 0; i < 2000; i++) {
+    clockid_t c = i % 2 ? CLOCK_REALTIME_COARSE : CLOCK_MONOTONIC_COARSE;
+    clock_gettime(c, &a);
+    long long v1 = a.tv_sec * 1000000000LL + a.tv_nsec, k = ns(c);
+    clock_gettime(c, &a);
+    long long v2 = a.tv_sec * 1000000000LL + a.tv_nsec;
+    if (v1 > k || k > v2 || k > ns(i % 2 ? CLOCK_REALTIME : CLOCK_MONOTONIC)) coarse = 0;
+    time_t s1 = time(NULL);
+    long s = syscall(SYS_time, NULL);
+    if (s1 > s || s > time(NULL)) seconds = 0;
+  }
+  struct timespec r1, r2;
+  clock_getres(CLOCK_REALTIME_COARSE, &r1);
+  syscall(SYS_clock_getres, CLOCK_REALTIME_COARSE, &r2);
+  printf("coarse clocks agree: %d, seconds %d, ticks %d\n", coarse, seconds, r1.tv_nsec == r2.tv_nsec);
+  clockid_t by_pid;
+  printf("clock_getcpuclockid: %d", clock_getcpuclockid(0, &by_pid));
+  printf(", shows %d\n", ns(by_pid) > 0);
+
   // CPU time is used by work, not by sleep.
   long long cpu0 = ns(CLOCK_PROCESS_CPUTIME_ID);
   usleep(50000);

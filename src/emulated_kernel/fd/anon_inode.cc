@@ -10,7 +10,7 @@ uint64_t alloc_anon_ino() {
   return next++;
 }
 
-timespec realtime_timespec() { return timespec_from_ns(platform().realtime_ns()); }
+timespec realtime_timespec() { return timespec_from_ns(platform().realtime_coarse_ns()); }
 
 Result<Kstat> AnonFile::stat() {
   static const uint64_t ino = alloc_anon_ino();

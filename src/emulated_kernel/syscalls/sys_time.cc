@@ -132,8 +132,9 @@ SysResult sys_settimeofday(Task& t, UserPtr<const timeval> tv, UserPtr<const str
   return Error{EPERM};
 }
 
+// As in the vdso: the second of the last tick, which may be the one before gettimeofday(2)'s.
 SysResult sys_time(Task& t, UserPtr<int64_t> tloc) {
-  const auto now = static_cast<int64_t>(platform().realtime_ns() / NSEC_PER_SEC);
+  const auto now = static_cast<int64_t>(platform().realtime_coarse_ns() / NSEC_PER_SEC);
   if (tloc) TRY(t.mem().put(tloc, now));
   return now;
 }

@@ -12,7 +12,7 @@ namespace starry {
 
 namespace {
 
-constexpr uint64_t TICK_NS = 4'000'000;  // CONFIG_HZ=250: the coarse clocks and the sampled CPU clocks
+constexpr uint64_t TICK_NS = 4'000'000;  // CONFIG_HZ=250: the sampled CPU clocks
 
 // Negative ids: the complement of the pid, then three bits (include/linux/posix-timers.h).
 constexpr int CPU_THREAD_BIT = 4, CPU_TYPE_MASK = 3;
@@ -70,9 +70,9 @@ Result<Clock> find_clock(const Task& t, int clockid) {
     case CLOCK_MONOTONIC_RAW:
       return read_only(monotonic, 1);
     case CLOCK_REALTIME_COARSE:
-      return read_only(realtime, TICK_NS);
+      return read_only(realtime_coarse, platform().coarse_tick_ns());
     case CLOCK_MONOTONIC_COARSE:
-      return read_only(monotonic, TICK_NS);
+      return read_only(monotonic_coarse, platform().coarse_tick_ns());
     case CLOCK_PROCESS_CPUTIME_ID:
       return starry::cpu(t.tgid(), false, true);
     case CLOCK_THREAD_CPUTIME_ID:
@@ -96,6 +96,10 @@ uint64_t clock_now(const Clock& c) {
       return platform().monotonic_ns();
     case Clock::Base::boottime:
       return platform().boottime_ns();
+    case Clock::Base::realtime_coarse:
+      return platform().realtime_coarse_ns();
+    case Clock::Base::monotonic_coarse:
+      return platform().monotonic_coarse_ns();
     case Clock::Base::cpu:
       return cpu_now(c);
   }
