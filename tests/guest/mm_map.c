@@ -257,6 +257,16 @@ int main(void) {
   SAY(mlock(l + 100, 1));
   SAY(munlock(l, P));
   printf("locked %ld\n", locked_kb());
+  char* gap = area(4);  // a range with a hole: locked, or not, up to it
+  munmap(gap + 2 * P, P);
+  SAY(mlock(gap, 4 * P));
+  printf("locked %ld\n", locked_kb());
+  resident("not brought in", gap, 2);
+  SAY(munlock(gap, 4 * P));
+  printf("locked %ld\n", locked_kb());
+  SAY(mlock(gap + 2 * P, 2 * P));
+  printf("locked %ld\n", locked_kb());
+  munmap(gap, 4 * P);
   SAY(mlock2(l, P, 2));
   SAY(mlock2(l, P, MLOCK_ONFAULT));
   SAY(madvise(l, P, MADV_DONTNEED));

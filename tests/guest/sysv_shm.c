@@ -107,8 +107,14 @@ int main(void) {
   SAY(shmdt(area));
   SAY(shmdt(area + 8192));
   show("two left", id);
+  struct shmid_ds before, after;
+  shmctl(id, IPC_STAT, &before);
+  usleep(1100000);    // these times are seconds
   munmap(b, 4096);  // cut: what is left of it still counts
   show("cut", id);
+  shmctl(id, IPC_STAT, &after);
+  printf("cutting off is opening and closing: atime %d dtime %d\n", after.shm_atime > before.shm_atime,
+         after.shm_dtime > before.shm_dtime);
   SAY(shmdt(b));
   show("one left", id);
   printf("after shmdt: %d\n", faults(b, 0));

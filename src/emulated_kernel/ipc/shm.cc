@@ -132,14 +132,14 @@ Result<void> shm_detach(Task& t, uint64_t addr) {
   return {};
 }
 
-void shm_forked(const Ref<File>& file) {
+void shm_opened(const Ref<File>& file) {
   auto* a = dynamic_cast<ShmAttachment*>(file.get());
   if (a == nullptr) return;
   a->segment->atime = ipc_time();
   if (in_task()) a->segment->lpid = current().tgid();
 }
 
-void shm_ended(const Ref<File>& file) {
+void shm_closed(const Ref<File>& file) {
   auto* a = dynamic_cast<ShmAttachment*>(file.get());
   if (a == nullptr) return;
   a->segment->dtime = ipc_time();

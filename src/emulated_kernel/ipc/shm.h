@@ -41,9 +41,10 @@ IpcTable<ShmSegment>& shm_table();
 Result<int> shm_get(Task& t, int key, size_t size, int flags);
 Result<uint64_t> shm_attach(Task& t, int id, uint64_t addr, int flags);
 Result<void> shm_detach(Task& t, uint64_t addr);
-// fork(2) copied a mapping of `file`, or an address space that has one ended: noted if it is an attachment.
-void shm_forked(const Ref<File>& file);
-void shm_ended(const Ref<File>& file);
+// There is one more mapping of `file` (fork(2), a part of one changed) or one less (munmap(2), exit): noted
+// in the segment's times if it is an attachment, as by the open and close of its vm_operations_struct.
+void shm_opened(const Ref<File>& file);
+void shm_closed(const Ref<File>& file);
 // IPC_RMID: gone at once, or with its last attachment.
 void shm_destroy(ShmSegment& s);
 

@@ -110,7 +110,8 @@ class Mm final : public RefCounted, public UserMemory {
   const std::map<uint64_t, Vma>& vmas() const { return vmas_; }
   uint64_t total_pages() const;  // for RLIMIT_AS, VmSize
   uint64_t data_pages() const;   // private, writable, no stack: for RLIMIT_DATA
-  // mlock(2)'s bookkeeping. locked_bytes counts outside [start, end). ENOMEM for holes.
+  // mlock(2)'s bookkeeping. locked_bytes counts outside [start, end). ENOMEM at a hole: what
+  // comes before it is done.
   uint64_t locked_bytes(uint64_t start, uint64_t end) const;
   Result<void> set_locked(uint64_t start, uint64_t end, bool on);
   void set_all_locked(bool on);

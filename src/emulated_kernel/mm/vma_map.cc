@@ -13,7 +13,7 @@ namespace starry {
 
 Mm::Mm(Ref<HostSpace> s) : space(std::move(s)) {}
 Mm::~Mm() {
-  for (const auto& [start, v] : vmas_) shm_ended(v.file);
+  for (const auto& [start, v] : vmas_) shm_closed(v.file);
 }
 
 const Vma* Mm::find(uint64_t addr) const {
@@ -128,6 +128,7 @@ void Mm::split(uint64_t at) {
   tail.start = at;
   if (tail.file || tail.ino != 0) tail.offset += at - v.start;
   v.end = at;
+  shm_opened(tail.file);
   vmas_.emplace(at, std::move(tail));
 }
 
@@ -135,7 +136,9 @@ void Mm::erase(uint64_t start, uint64_t end) {
   split(start);
   split(end);
   last_ = nullptr;
-  vmas_.erase(vmas_.lower_bound(start), vmas_.lower_bound(end));
+  const auto from = vmas_.lower_bound(start), to = vmas_.lower_bound(end);
+  for (auto it = from; it != to; ++it) shm_closed(it->second.file);
+  vmas_.erase(from, to);
 }
 
 static bool can_merge(const Vma& a, const Vma& b) {
@@ -222,13 +225,19 @@ uint64_t Mm::locked_bytes(uint64_t start, uint64_t end) const {
 }
 
 Result<void> Mm::set_locked(uint64_t start, uint64_t end, bool on) {
-  if (!covered(start, end)) return Error{ENOMEM};
+  uint64_t stop = start;  // what comes before a hole is done, as on Linux
+  while (stop < end) {
+    const Vma* v = find(stop);
+    if (v == nullptr) break;
+    stop = std::min(v->end, end);
+  }
+  if (stop == start) return start == end ? Result<void>() : Error{ENOMEM};
   split(start);
-  split(end);
-  for (auto it = vmas_.lower_bound(start); it != vmas_.end() && it->second.start < end; ++it)
+  split(stop);
+  for (auto it = vmas_.lower_bound(start); it != vmas_.end() && it->second.start < stop; ++it)
     it->second.locked = on;
-  merge_around(start, end);
-  return {};
+  merge_around(start, stop);
+  return stop == end ? Result<void>() : Error{ENOMEM};
 }
 
 void Mm::set_all_locked(bool on) {
@@ -241,7 +250,7 @@ Ref<Mm> Mm::fork(Ref<HostSpace> s) {
     if (!v.dont_fork) {
       Vma copy = v;
       copy.locked = false;
-      shm_forked(copy.file);
+      shm_opened(copy.file);
       child->vmas_.emplace(start, std::move(copy));
     }
   child->brk_start = brk_start, child->brk_end = brk_end;

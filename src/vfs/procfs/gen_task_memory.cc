@@ -157,6 +157,7 @@ Residency::Residency(const Mm& mm) : mapped_(mm.total_pages()), resident_(reside
 
 uint64_t Residency::kb(const Vma& v) const {
   if (mapped_ == 0 || v.prot == PROT_NONE) return 0;
+  if (v.locked) return (v.end - v.start) / 1024;
   return (v.end - v.start) / 4096 * resident_ / mapped_ * 4;
 }
 
