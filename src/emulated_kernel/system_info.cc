@@ -88,10 +88,14 @@ timeval to_timeval(uint64_t ns) {
 }
 
 CpuTimes cpu_times(Task& t) {
-  CpuTimes c{t.utime_ns, t.stime_ns};
-  // What the carrier has used counts as user time: the kernel's own work is not done on it.
-  if (t.host) c.user = std::max(c.user, platform().thread_cpu_ns(*t.host));
-  return c;
+  // What the carrier has used is right to the nanosecond; how much of it was for system calls is sampled. The
+  // parts add up to the whole and never go back: cputime_adjust() of Linux.
+  const uint64_t used = t.host ? platform().thread_cpu_ns(*t.host) : 0;
+  const uint64_t whole = std::max(used, t.utime_ns + t.stime_ns);
+  const uint64_t system = std::max(t.stime_ns, std::min(t.syscall_ns, whole));
+  t.utime_ns = std::max(t.utime_ns, whole - system);
+  t.stime_ns = whole - t.utime_ns;
+  return {t.utime_ns, t.stime_ns};
 }
 
 CpuTimes cpu_times(ThreadGroup& g) {

@@ -149,6 +149,13 @@ int main(void) {
   clock_t now = times(&t), again = times(NULL);
   printf("times: %d, children %d, clock goes on %d\n", t.tms_utime + t.tms_stime >= 5,
          t.tms_cutime + t.tms_cstime >= 5, again >= now);
+  // System calls take system time.
+  for (int i = 0; i < 100 && t.tms_stime < 2; i++) {
+    for (int j = 0; j < 20000; j++) syscall(SYS_getrlimit, RLIMIT_CPU, &old);
+    times(&t);
+  }
+  getrusage(RUSAGE_SELF, &after);
+  printf("system time: %d, in getrusage %d\n", t.tms_stime >= 2, after.ru_stime.tv_usec + after.ru_stime.tv_sec * 1000000 >= 20000);
   printf("times to nowhere %s\n", result(syscall(SYS_times, 16L)));
 
   setpgid(0, 0);  // a group of its own

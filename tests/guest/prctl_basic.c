@@ -171,6 +171,18 @@ int main(void) {
   pthread_t t;
   pthread_create(&t, NULL, thread_name, NULL);
   pthread_join(t, NULL);
+  // For a child the value at the fork is the default.
+  fflush(stdout);
+  pid_t heir = fork();
+  if (heir == 0) {
+    P(PR_GET_TIMERSLACK);
+    P(PR_SET_TIMERSLACK, 5);
+    P(PR_SET_TIMERSLACK, 0);
+    P(PR_GET_TIMERSLACK);
+    fflush(stdout);
+    _exit(0);
+  }
+  waitpid(heir, NULL, 0);
   P(PR_SET_TIMERSLACK, 0);
   printf("slack is back to the default: %d\n",
          prctl(PR_GET_TIMERSLACK) > 0 && prctl(PR_GET_TIMERSLACK) != 123456);

@@ -19,7 +19,6 @@ namespace starry {
 
 namespace {
 
-constexpr uint64_t DEFAULT_TIMER_SLACK_NS = 50000;
 constexpr uint64_t ANON_NAME_MAX = 80;  // with the NUL
 
 struct Args {
@@ -213,7 +212,7 @@ SysResult sys_prctl(Task& t, int option, uint64_t arg2, uint64_t arg3, uint64_t 
       TRY(t.mem().write(arg2, t.comm.data(), t.comm.size()));
       return 0;
     case PR_SET_TIMERSLACK:
-      t.timer_slack_ns = static_cast<int64_t>(arg2) <= 0 ? DEFAULT_TIMER_SLACK_NS : arg2;
+      t.timer_slack_ns = static_cast<int64_t>(arg2) <= 0 ? t.default_timer_slack_ns : arg2;
       return 0;
     case PR_GET_TIMERSLACK:
       return static_cast<int64_t>(t.timer_slack_ns);

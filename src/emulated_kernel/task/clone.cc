@@ -118,7 +118,7 @@ Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneA
   child->comm = parent.comm;
   child->no_new_privs = parent.no_new_privs;
   child->keep_caps = parent.keep_caps;
-  child->timer_slack_ns = parent.timer_slack_ns;
+  child->timer_slack_ns = child->default_timer_slack_ns = parent.timer_slack_ns;
   child->files = (flags & CLONE_FILES) != 0 ? parent.files : parent.files->copy();
   child->fs = (flags & CLONE_FS) != 0 ? parent.fs : parent.fs->copy();
   child->sig.blocked = parent.sig.blocked;

@@ -17,9 +17,9 @@
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/pid_table.h"
-#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/process_group.h"
+#include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/trace/tracer.h"
 #include "emulated_kernel/tty/job_control.h"
 #include "vfs/fs_context.h"
@@ -125,7 +125,7 @@ void account_cpu_time(Task& t) {
   const CpuTimes used = cpu_times(t);
   t.group->utime_ns += used.user;
   t.group->stime_ns += used.system;
-  t.utime_ns = t.stime_ns = 0;
+  t.utime_ns = t.stime_ns = t.syscall_ns = 0;
 }
 
 void kill_threads(ThreadGroup& g, const Task* keep) {

@@ -34,16 +34,16 @@ struct TraceState;
 struct CpuLimitWatch;
 class PosixTimers;
 class Terminal;
-class SemUndoList;     // ipc/sem.h
-class SeccompFilter;   // task/seccomp.h
-struct PtraceState;    // task/ptrace.h
+class SemUndoList;    // ipc/sem.h
+class SeccompFilter;  // task/seccomp.h
+struct PtraceState;   // task/ptrace.h
 
 // A session and its controlling terminal (setsid(2), credentials(7)).
 class Session : public RefCounted {
  public:
   explicit Session(pid_t id) : sid(id) {}
   pid_t sid;
-  Terminal* tty = nullptr;  // tty/terminal.h; it clears this when it goes away
+  Terminal* tty = nullptr;   // tty/terminal.h; it clears this when it goes away
   pid_t old_foreground = 0;  // foreground group when the terminal was hung up
 };
 
@@ -54,46 +54,46 @@ class ThreadGroup : public RefCounted {
   ~ThreadGroup() override;
 
   pid_t tgid;
-  std::vector<Task*> threads;      // leader first, in order of creation
-  ThreadGroup* parent = nullptr;   // never null for a live process except init's stand-in
-  pid_t parent_tid = 0;            // the parent's thread that made us: PR_SET_PDEATHSIG, __WNOTHREAD
+  std::vector<Task*> threads;     // leader first, in order of creation
+  ThreadGroup* parent = nullptr;  // never null for a live process except init's stand-in
+  pid_t parent_tid = 0;           // the parent's thread that made us: PR_SET_PDEATHSIG, __WNOTHREAD
   std::vector<Ref<ThreadGroup>> children;
   pid_t pgid = 0;
   Ref<Session> session;
-  bool tty_given_up = false;       // TIOCNOTTY by a process that does not lead; inherited by fork
+  bool tty_given_up = false;  // TIOCNOTTY by a process that does not lead; inherited by fork
   Rlimits rlimits;
-  SharedSignals signals;           // process-wide pending set, handlers: signal/task_signals.h
+  SharedSignals signals;  // process-wide pending set, handlers: signal/task_signals.h
 
   // Exit and wait state: task/exit.cc, task/wait.cc
-  bool exiting = false;            // exit_group began
-  bool zombie = false;             // all threads gone, status waits for the parent
-  int exit_status = 0;             // as wait(2) reports it
-  int exit_signal = 17;            // SIGCHLD; what the parent gets
-  bool stopping = false;           // every thread must stop before it returns to user mode
-  bool stopped = false;            // every thread did
+  bool exiting = false;   // exit_group began
+  bool zombie = false;    // all threads gone, status waits for the parent
+  int exit_status = 0;    // as wait(2) reports it
+  int exit_signal = 17;   // SIGCHLD; what the parent gets
+  bool stopping = false;  // every thread must stop before it returns to user mode
+  bool stopped = false;   // every thread did
   bool continued_unwaited = false, stop_unwaited = false;
   int stop_signal = 0;
-  WaitQueue wait_chld;             // parents sleeping in wait4 on a change of one of our children
-  WaitQueue vfork_done;            // the parent of a vfork sleeps here
-  WaitQueue pidfd_queue;           // pollers of pidfds
-  Task* execing = nullptr;         // the thread in execve(2) that waits for the others to go
+  WaitQueue wait_chld;      // parents sleeping in wait4 on a change of one of our children
+  WaitQueue vfork_done;     // the parent of a vfork sleeps here
+  WaitQueue pidfd_queue;    // pollers of pidfds
+  Task* execing = nullptr;  // the thread in execve(2) that waits for the others to go
   WaitQueue exec_wait;
-  std::function<void(int status)> on_exit;        // SpawnRequest::on_exit
+  std::function<void(int status)> on_exit;  // SpawnRequest::on_exit
   bool did_exec = false;
   bool child_subreaper = false, dumpable = true;
   int pdeath_signal = 0;
   uint64_t start_time_ns = 0;
-  uint64_t utime_ns = 0, stime_ns = 0;            // of threads that are gone
+  uint64_t utime_ns = 0, stime_ns = 0;  // of threads that are gone
   uint64_t children_utime_ns = 0, children_stime_ns = 0;
   uint64_t min_faults = 0, voluntary_switches = 0;
-  std::shared_ptr<PosixTimers> timers;            // time/: setitimer, timer_create
-  std::string exe_path;                           // /proc/self/exe
+  std::shared_ptr<PosixTimers> timers;  // time/: setitimer, timer_create
+  std::string exe_path;                 // /proc/self/exe
   Ref<File> exe_file;
-  std::string cmdline_at_exec;                    // NUL-separated, fallback for /proc/pid/cmdline
+  std::string cmdline_at_exec;  // NUL-separated, fallback for /proc/pid/cmdline
   uint32_t personality = 0;
   int oom_score_adj = 0;
-  std::shared_ptr<CpuLimitWatch> cpu_limit_watch; // RLIMIT_CPU: task/cpu_limit.h
-  PrctlState prctl;                               // inherited by fork, kept by exec
+  std::shared_ptr<CpuLimitWatch> cpu_limit_watch;  // RLIMIT_CPU: task/cpu_limit.h
+  PrctlState prctl;                                // inherited by fork, kept by exec
 
   Task* leader() const { return threads.empty() ? nullptr : threads.front(); }
 };
@@ -105,24 +105,25 @@ class Task final : public RefCounted, public Sleeper {
 
   pid_t tid;
   Ref<ThreadGroup> group;
-  Ref<Mm> mm;                      // null once exited
+  Ref<Mm> mm;  // null once exited
   Ref<FdTable> files;
   Ref<FsContext> fs;
-  Ref<const Cred> cred;            // copy-on-write: replace, never edit
-  TaskSignals sig;                 // blocked mask, private pending set, altstack
-  SchedEntity se;                  // policy, priority, affinity, emulated CPU
-  std::array<char, 16> comm{};     // NUL-terminated
+  Ref<const Cred> cred;         // copy-on-write: replace, never edit
+  TaskSignals sig;              // blocked mask, private pending set, altstack
+  SchedEntity se;               // policy, priority, affinity, emulated CPU
+  std::array<char, 16> comm{};  // NUL-terminated
   bool no_new_privs = false;
   bool keep_caps = false;
-  uint64_t timer_slack_ns = 50000;
-  int mempolicy = 0;               // set_mempolicy(2) on a machine with one node
+  // PR_SET_TIMERSLACK, ns; the default, which 0 restores, is what the creator had at the time.
+  uint64_t timer_slack_ns = 50000, default_timer_slack_ns = 50000;
+  int mempolicy = 0;  // set_mempolicy(2) on a machine with one node
   uint64_t mempolicy_nodes = 0;
 
   // User-space addresses that the kernel acts on.
-  UserAddr clear_child_tid = 0;    // set_tid_address(2)
-  UserAddr robust_list = 0;        // set_robust_list(2)
+  UserAddr clear_child_tid = 0;  // set_tid_address(2)
+  UserAddr robust_list = 0;      // set_robust_list(2)
   size_t robust_list_len = 0;
-  UserAddr rseq = 0;               // rseq(2)
+  UserAddr rseq = 0;  // rseq(2)
   uint32_t rseq_len = 0, rseq_sig = 0;
 
   // The current system call; valid while one is being served.
@@ -135,20 +136,22 @@ class Task final : public RefCounted, public Sleeper {
   std::function<SysResult(Task&)> restart_block;
 
   std::unique_ptr<HostThread> host;
-  Fiber* fiber = nullptr;          // non-null while kernel code of this task is suspended
-  uint64_t utime_ns = 0, stime_ns = 0, start_time_ns = 0;
-  bool vfork_pending = false;      // the parent waits until this thread drops its mm
-  bool exiting = false;            // on its way out: takes no more signals
+  Fiber* fiber = nullptr;               // non-null while kernel code of this task is suspended
+  uint64_t utime_ns = 0, stime_ns = 0;  // as cpu_times() showed them last: neither goes back
+  uint64_t syscall_ns = 0;              // sampled time in system calls: entry/kernel.cc
+  uint64_t start_time_ns = 0;
+  bool vfork_pending = false;                    // the parent waits until this thread drops its mm
+  bool exiting = false;                          // on its way out: takes no more signals
   std::shared_ptr<SemUndoList> sem_undo;         // SEM_UNDO; shared by CLONE_SYSVSEM
   std::shared_ptr<const SeccompFilter> seccomp;  // the newest of its filters, null: none
   bool seccomp_strict = false;                   // SECCOMP_SET_MODE_STRICT
   std::shared_ptr<PtraceState> ptrace;           // while it is traced by another task
   int ioprio = 0;                                // ioprio_set(2)
-  bool exited = false;             // has no carrier, mm or files; a leader stays until it is reaped
+  bool exited = false;  // has no carrier, mm or files; a leader stays until it is reaped
   std::shared_ptr<TraceState> trace;
 
   GuestRegs& regs() { return host->regs(); }
-  UserMemory& mem();               // the task's own address space
+  UserMemory& mem();  // the task's own address space
   pid_t tgid() const { return group->tgid; }
   uint64_t rlimit(int resource) const { return group->rlimits.cur(resource); }
   File* file(int fd) const { return files->get(fd); }
@@ -171,6 +174,6 @@ Result<Ref<File>> get_file(Task& t, int fd);
 pid_t alloc_pid();
 Task* find_task(pid_t tid);
 ThreadGroup* find_group(pid_t tgid);
-void for_each_group(const std::function<void(ThreadGroup&)>& fn);   // ascending tgid, zombies too
+void for_each_group(const std::function<void(ThreadGroup&)>& fn);  // ascending tgid, zombies too
 
 }  // namespace starry

@@ -108,10 +108,9 @@ std::string task_oom_adj(Task& t) {
 std::string task_timerslack(Task& t) { return fmt::format("{}\n", t.timer_slack_ns); }
 
 Result<void> store_timerslack(Task& t, std::string_view text) {
-  constexpr uint64_t DEFAULT_NS = 50000;
   if (&t != &current() && !current().cred->capable(CAP_SYS_NICE)) return Error{EPERM};
   const int64_t ns = TRY(parse_number(text, 0, INT64_MAX));
-  t.timer_slack_ns = ns == 0 ? DEFAULT_NS : static_cast<uint64_t>(ns);
+  t.timer_slack_ns = ns == 0 ? t.default_timer_slack_ns : static_cast<uint64_t>(ns);
   return {};
 }
 
