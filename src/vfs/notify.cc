@@ -57,6 +57,8 @@ void renamed(const Dentry& from_dir, const std::string& old_name, const Dentry& 
   const uint32_t cookie = inotify_cookie();
   entry(from_dir, old_name, d.inode(), IN_MOVED_FROM, cookie);
   if (d.parent() != nullptr) entry(*d.parent(), d.name(), d.inode(), IN_MOVED_TO, cookie);
+  if (d.parent() == &from_dir)
+    if (InodeWatches* w = watches_of(from_dir.inode())) w->renamed_within();
   if (replaced != nullptr && !replaced->inode()->is_dir()) self(replaced->inode(), IN_ATTRIB);
   // IN_ISDIR is not set here in Linux.
   if (InodeWatches* w = watches_of(d.inode())) w->notify(IN_MOVE_SELF, {}, 0);

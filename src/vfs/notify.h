@@ -1,5 +1,5 @@
-// What the VFS tells inotify(7): one call per kind of change, made after the change succeeded. They cost
-// one test while nobody watches anything.
+// What the VFS tells inotify(7) and F_NOTIFY of fcntl(2): one call per kind of change, made after the change
+// succeeded. They cost one test while nobody watches anything.
 #pragma once
 
 #include <sys/inotify.h>

@@ -5,17 +5,20 @@
 #include <algorithm>
 #include <bit>
 
+#include "emulated_kernel/fd/dnotify.h"
+#include "emulated_kernel/fd/inotify.h"
 #include "emulated_kernel/fd/locks.h"
 
 namespace starry {
 
 FdTable::~FdTable() {
   for (Slot& s : slots_)
-    if (s.file) drop_locks(*s.file);
+    if (s.file) ends_in_table(*s.file);
 }
 
-void FdTable::drop_locks(File& f) {
+void FdTable::ends_in_table(File& f) {
   if (const Ref<FileLocks>& locks = f.lock_slot()) locks->drop_records(this);
+  if (f.attached.dir_mark && f.attached.dir_mark->owner == this) f.attached.dir_mark.reset();
 }
 
 // Room for `fd`, in the sizes that Linux's alloc_fdtable() chooses.
@@ -41,7 +44,7 @@ Ref<File> FdTable::install_at(int fd, Ref<File> f, bool cloexec) {
   Slot& s = slots_[static_cast<size_t>(fd)];
   Ref<File> old = std::move(s.file);
   s = {std::move(f), cloexec};
-  if (old) drop_locks(*old);
+  if (old) ends_in_table(*old);
   return old;
 }
 
@@ -52,7 +55,7 @@ Ref<File> FdTable::remove(int fd) {
   if (!old) return nullptr;
   s = {};
   first_free_hint_ = std::min(first_free_hint_, fd);
-  drop_locks(*old);
+  ends_in_table(*old);
   return old;
 }
 

@@ -40,7 +40,8 @@ class FdTable : public RefCounted {
   };
   static constexpr size_t MIN_SLOTS = 64;  // NR_OPEN_DEFAULT
   void grow_to(int fd);
-  void drop_locks(File& f);
+  // A descriptor of it was closed: what this table holds on it (record locks, F_NOTIFY) ends.
+  void ends_in_table(File& f);
 
   std::vector<Slot> slots_ = std::vector<Slot>(MIN_SLOTS);
   int first_free_hint_ = 0;  // no free number below it

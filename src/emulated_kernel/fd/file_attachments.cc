@@ -1,6 +1,8 @@
 #include "emulated_kernel/fd/file_attachments.h"
 
 #include "emulated_kernel/fd/async_owner.h"
+#include "emulated_kernel/fd/dnotify.h"
+#include "emulated_kernel/fd/inotify.h"
 #include "emulated_kernel/fd/locks.h"
 
 namespace starry {

@@ -11,6 +11,7 @@ namespace starry {
 
 class FileLocks;   // fd/locks.h
 class AsyncOwner;  // fd/async_owner.h
+class DirMark;     // fd/dnotify.h
 
 // Links an epoll's watch to the file it watches: the watch goes away with the file (epoll(7), Q6).
 class EpollFileHook
@@ -28,6 +29,7 @@ struct FileAttachments {
 
   boost::intrusive::list<EpollFileHook, boost::intrusive::constant_time_size<false>> epoll_watches;
   std::unique_ptr<AsyncOwner> owner;  // F_SETOWN, F_SETSIG, O_ASYNC; null until used
+  std::unique_ptr<DirMark> dir_mark;  // F_NOTIFY
   Ref<FileLocks> owned_locks;         // where this description holds flock or OFD locks or a lease
   Ref<FileLocks> private_lock_slot;   // File::lock_slot() of files without an inode of their own
 };

@@ -25,7 +25,7 @@ int instance_count = 0;
 
 }  // namespace
 
-bool inotify_active() { return watch_count != 0; }
+bool inotify_active() { return watch_count + dir_mark_count() != 0; }
 
 int inotify_instances() { return instance_count; }
 
@@ -43,6 +43,14 @@ void InodeWatches::notify(uint32_t event, std::string_view name, uint32_t cookie
     if (unlinked && (w.mask & IN_EXCL_UNLINK) != 0) continue;
     w.instance.queue(w.wd, event, cookie, name);
     if ((w.mask & IN_ONESHOT) != 0) w.instance.drop(w);
+  }
+  tell_marks(dnotify_bits(event));
+}
+
+void InodeWatches::tell_marks(uint32_t bits) {
+  for (auto it = marks_.begin(); it != marks_.end();) {
+    DirMark& m = *it++;  // it may end
+    if ((m.mask & bits) != 0) dnotify_send(m);
   }
 }
 

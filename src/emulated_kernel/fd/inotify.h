@@ -2,6 +2,7 @@
 // watch queues an event at its inotify instance.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/inotify.h>
 
 #include <boost/intrusive/list.hpp>
@@ -11,6 +12,7 @@
 #include <string_view>
 
 #include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/fd/dnotify.h"
 
 namespace starry {
 
@@ -37,17 +39,22 @@ class InotifyWatch
 // The watches of one inode; the inode keeps it in its `watches` slot.
 class InodeWatches final : public RefCounted {
  public:
-  bool empty() const { return watches_.empty(); }
+  bool empty() const { return watches_.empty() && marks_.empty(); }
   // Queues `event` (IN_* with IN_ISDIR) for whoever wants it. `name`: the entry of a directory, or empty.
   // `unlinked`: the entry has been removed already (IN_EXCL_UNLINK).
   void notify(uint32_t event, std::string_view name, uint32_t cookie, bool unlinked = false);
   // The inode ceased to exist: IN_DELETE_SELF, then all watches end with IN_IGNORED.
   void deleted();
   InotifyWatch* find(const Inotify& instance);
+  void add_mark(DirMark& mark) { marks_.push_back(mark); }
+  // A rename within the directory: what only F_NOTIFY tells apart.
+  void renamed_within() { tell_marks(DN_RENAME); }
 
  private:
   friend class Inotify;
+  void tell_marks(uint32_t bits);
   boost::intrusive::list<InotifyWatch, boost::intrusive::constant_time_size<false>> watches_;
+  boost::intrusive::list<DirMark, boost::intrusive::constant_time_size<false>> marks_;
 };
 
 // False while nobody watches anything: callers skip all work.

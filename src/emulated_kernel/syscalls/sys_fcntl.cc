@@ -6,6 +6,7 @@
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/fd/async_owner.h"
+#include "emulated_kernel/fd/dnotify.h"
 #include "emulated_kernel/fd/fget.h"
 #include "emulated_kernel/fd/locks.h"
 #include "emulated_kernel/fd/pipe.h"
@@ -239,6 +240,8 @@ SysResult sys_fcntl(Task& t, int fd, unsigned cmd, uint64_t arg) {
     case F_GETLEASE:
       return f->lock_slot() ? f->lock_slot()->leases.get(*f) : F_UNLCK;
     case F_NOTIFY:
+      TRY(dnotify_set(t, *f, fd, static_cast<uint32_t>(arg)));
+      return 0;
     case F_GETOWNER_UIDS_CMD:
     case F_GET_RW_HINT:
     case F_SET_RW_HINT:
