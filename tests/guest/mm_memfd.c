@@ -34,6 +34,8 @@ int main(void) {
   SAY(memfd_create(name, 0));
   SAY(memfd_create("x", 0x8000));
   SAY(memfd_create(NULL, 0));
+  SAY(memfd_create("x", MFD_HUGETLB | 16U << 26));  // no machine has pages of 64 KiB
+  SAY(memfd_create("x", 16U << 26));
   int fd = memfd_create("plain", MFD_CLOEXEC);
   char link[300];
   snprintf(name, sizeof name, "/proc/self/fd/%d", fd);

@@ -1,9 +1,10 @@
-// Rules that have no other test: kcmp(2); clone3 set_tid without privilege; pidfd_send_signal(2) by /proc/PID;
+// Rules that have no other test: sysfs(2); ioctl_ns(2); kcmp(2); clone3 set_tid without privilege; pidfd_send_signal(2) by /proc/PID;
 // shared futexes behind the end of a file; adjtimex(2) with a wrong mode; ioctls of sockets.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/kcmp.h>
+#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -104,6 +105,28 @@ int main(void) {
   if (ftruncate(fd, 4096) != 0) return 1;
   T(syscall(SYS_futex, map + 4096, FUTEX_WAKE, 1));
   T(syscall(SYS_futex, map, FUTEX_WAKE, 1));
+
+  // File system types by number.
+  char type[64];
+  long proc = syscall(SYS_sysfs, 1, "proc");
+  printf("sysfs: %d", proc >= 0 && proc < syscall(SYS_sysfs, 3));
+  printf(" %ld %s\n", syscall(SYS_sysfs, 2, proc, type), type);
+  T(syscall(SYS_sysfs, 1, "no such type"));
+  T(syscall(SYS_sysfs, 1, 8));
+  T(syscall(SYS_sysfs, 2, 1000, type));
+  T(syscall(SYS_sysfs, 2, proc, 8));
+  T(syscall(SYS_sysfs, 4));
+
+  // Namespaces: nothing is above them (ioctl_ns(2)).
+  int uts = open("/proc/self/ns/uts", O_RDONLY), user = open("/proc/self/ns/user", O_RDONLY), pid = open("/proc/self/ns/pid", O_RDONLY);
+  uid_t uid = 77;
+  T(ioctl(uts, NS_GET_NSTYPE));
+  T(ioctl(user, NS_GET_NSTYPE));
+  T(ioctl(uts, NS_GET_PARENT));
+  T(ioctl(user, NS_GET_PARENT));
+  T(ioctl(pid, NS_GET_PARENT));
+  T(ioctl(user, NS_GET_USERNS));
+  T(ioctl(uts, NS_GET_OWNER_UID, &uid));
 
   struct timex tx = {.modes = 0x8000};
   T(adjtimex(&tx));

@@ -7,9 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -164,5 +170,23 @@ int main(void) {
   T(poll(&pf, 1, 0));
   printf("%x\n", pf.revents);
   unlink(name);
+
+  // Files that cannot be spliced say so at once, also when the pipe is empty.
+  sigset_t none;
+  sigemptyset(&none);
+  if (pipe(q)) return 1;
+  const struct {
+    const char* name;
+    int fd;
+  } other[] = {{"directory", open(".", O_RDONLY)},   {"epoll", epoll_create1(0)},
+               {"eventfd", eventfd(1, 0)},           {"signalfd", signalfd(-1, &none, 0)},
+               {"timerfd", timerfd_create(1, 0)},    {"inotify", inotify_init()},
+               {"pidfd", (int)syscall(SYS_pidfd_open, getpid(), 0)}};
+  for (unsigned i = 0; i < sizeof other / sizeof *other; i++) {
+    long in = splice(other[i].fd, NULL, q[1], NULL, 1, 0);
+    printf("%s: from %s", other[i].name, in < 0 ? strerrorname_np(errno) : "ok");
+    long out = splice(q[0], NULL, other[i].fd, NULL, 1, 0);
+    printf(", to %s\n", out < 0 ? strerrorname_np(errno) : "ok");
+  }
   return 0;
 }

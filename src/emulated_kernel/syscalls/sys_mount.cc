@@ -1,4 +1,4 @@
-// mount, umount2, pivot_root.
+// mount, umount2, pivot_root, sysfs.
 #include <sys/mount.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
@@ -96,6 +96,31 @@ SysResult sys_umount2(Task& t, UserPtr<const char> target, int flags) {
   p = Path();  // our own reference must not make it busy
   TRY(detach_mount(*m, (flags & MNT_DETACH) != 0));
   return 0;
+}
+
+// sysfs(2): file system types by number.
+SysResult sys_sysfs(Task& t, int option, uint64_t arg1, uint64_t arg2) {
+  constexpr int INDEX_OF_NAME = 1, NAME_OF_INDEX = 2, COUNT = 3;
+  const std::vector<FileSystemType>& types = filesystems();
+  switch (option) {
+    case INDEX_OF_NAME: {
+      const std::string name = TRY(t.mem().read_cstr(arg1, PAGE, ENAMETOOLONG));
+      for (size_t i = 0; i < types.size(); ++i)
+        if (types[i].name == name) return static_cast<int64_t>(i);
+      return Error{EINVAL};
+    }
+    case NAME_OF_INDEX: {
+      const auto index = static_cast<uint32_t>(arg1);
+      if (index >= types.size()) return Error{EINVAL};
+      const std::string& name = types[index].name;
+      TRY(t.mem().write(arg2, name.c_str(), name.size() + 1));
+      return 0;
+    }
+    case COUNT:
+      return static_cast<int64_t>(types.size());
+    default:
+      return Error{EINVAL};
+  }
 }
 
 SysResult sys_pivot_root(Task& t, UserPtr<const char> new_root, UserPtr<const char> put_old) {

@@ -91,9 +91,13 @@ SysResult sys_openat2(Task& t, int dirfd, UserPtr<const char> pathname, UserPtr<
 SysResult sys_memfd_create(Task& t, UserPtr<const char> name, unsigned flags) {
   constexpr unsigned NOEXEC_SEAL = 8, EXEC = 16;  // MFD_NOEXEC_SEAL, MFD_EXEC: Linux 6.3
   constexpr size_t NAME_MAX_LEN = 249;            // NAME_MAX without "memfd:"
-  if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL | EXEC)) return Error{EINVAL};
+  constexpr unsigned HUGE_SIZE = 0x3fU << 26;     // MFD_HUGE_2MB, ...: only with MFD_HUGETLB
+  const unsigned known = MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL | EXEC | MFD_HUGETLB |
+                         ((flags & MFD_HUGETLB) != 0 ? HUGE_SIZE : 0);
+  if ((flags & ~known) != 0) return Error{EINVAL};
   if ((flags & NOEXEC_SEAL) && (flags & EXEC)) return Error{EINVAL};
   std::string text = TRY(t.mem().read_cstr(name.addr, NAME_MAX_LEN + 1, EINVAL));
+  if ((flags & MFD_HUGETLB) != 0) return Error{ENODEV};  // there are no huge pages of any size
   if (flags & NOEXEC_SEAL) flags |= MFD_ALLOW_SEALING;
   Ref<File> f = TRY(make_memfd(text, flags, t.cred->fsuid, t.cred->fsgid));
   return TRY(t.files->install(std::move(f), (flags & MFD_CLOEXEC) != 0, t.rlimit(RLIMIT_NOFILE)));

@@ -2,10 +2,13 @@
 #include <fcntl.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
+#include "emulated_kernel/fd/anon_inode.h"
 #include "emulated_kernel/fd/fget.h"
 #include "emulated_kernel/fd/file_io.h"
 #include "emulated_kernel/fd/iovec_import.h"
 #include "emulated_kernel/fd/splice.h"
+#include "vfs/inode.h"
+#include "vfs/vfs.h"
 
 namespace starry {
 
@@ -16,6 +19,12 @@ constexpr unsigned ALL_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE
 Pipe* pipe_of(File& f) {
   auto* p = dynamic_cast<PipeFile*>(&f);
   return p != nullptr ? &p->pipe() : nullptr;
+}
+
+// Directories, eventfds, epolls and the like have neither splice_read nor splice_write.
+bool can_splice(const File& f) {
+  const Inode* inode = vfs_inode(f);
+  return dynamic_cast<const AnonFile*>(&f) == nullptr && (inode == nullptr || !inode->is_dir());
 }
 
 // The position that a splice uses on the side that is not a pipe: the guest's offset, the file's own, or
@@ -61,10 +70,11 @@ SysResult sys_splice(Task& t, int fd_in, UserPtr<int64_t> off_in, int fd_out, Us
   size_t moved = 0;
   if (from != nullptr) {
     TRY(load(t, *out, p));
-    if ((out->flags() & O_APPEND) != 0) return Error{EINVAL};
+    if ((out->flags() & O_APPEND) != 0 || !can_splice(*out)) return Error{EINVAL};
     moved = TRY(splice_pipe_to_file(t, *from, *out, p.pos, len, nonblock || in->nonblocking()));
   } else if (to != nullptr) {
     TRY(load(t, *in, p));
+    if (!can_splice(*in)) return Error{EINVAL};
     moved = TRY(splice_file_to_pipe(*in, p.pos, *to, len, nonblock || out->nonblocking()));
   } else {
     return Error{EINVAL};

@@ -1,6 +1,10 @@
 // Magic links of /proc/PID: exe, cwd, root and the namespaces.
 #include <dirent.h>
 #include <fmt/format.h>
+#include <linux/nsfs.h>
+#include <linux/sched.h>
+
+#include <algorithm>
 
 #include "emulated_kernel/task/task.h"
 #include "vfs/fs_context.h"
@@ -39,13 +43,19 @@ class PlaceLink final : public Inode {
 struct Namespace {
   std::string_view link, type;
   uint64_t ino;
+  int flag;  // CLONE_NEW*
 };
 constexpr Namespace NAMESPACES[] = {
-    {"cgroup", "cgroup", 4026531835}, {"ipc", "ipc", 4026531839},
-    {"mnt", "mnt", 4026531841},       {"net", "net", 4026531840},
-    {"pid", "pid", 4026531836},       {"pid_for_children", "pid", 4026531836},
-    {"time", "time", 4026531834},     {"time_for_children", "time", 4026531834},
-    {"user", "user", 4026531837},     {"uts", "uts", 4026531838},
+    {"cgroup", "cgroup", 4026531835, CLONE_NEWCGROUP},
+    {"ipc", "ipc", 4026531839, CLONE_NEWIPC},
+    {"mnt", "mnt", 4026531841, CLONE_NEWNS},
+    {"net", "net", 4026531840, CLONE_NEWNET},
+    {"pid", "pid", 4026531836, CLONE_NEWPID},
+    {"pid_for_children", "pid", 4026531836, CLONE_NEWPID},
+    {"time", "time", 4026531834, CLONE_NEWTIME},
+    {"time_for_children", "time", 4026531834, CLONE_NEWTIME},
+    {"user", "user", 4026531837, CLONE_NEWUSER},
+    {"uts", "uts", 4026531838, CLONE_NEWUTS},
 };
 
 std::string ns_text(const Namespace& ns) { return fmt::format("{}:[{}]", ns.type, ns.ino); }
@@ -63,6 +73,29 @@ class NsFile final : public File {
   }
   std::string describe() const override { return ns_text(ns_); }
   Result<Ref<File>> reopen(int flags) override { return Ref<File>(make_ref<NsFile>(ns_, flags)); }
+
+  // ioctl_ns(2). Nothing is above the initial ones.
+  SysResult ioctl(Task& t, unsigned long cmd, uint64_t arg) override {
+    const bool user = ns_.type == "user";
+    switch (cmd) {
+      case NS_GET_USERNS: {
+        if (user) return Error{EPERM};
+        const auto* owner = std::find_if(std::begin(NAMESPACES), std::end(NAMESPACES),
+                                         [](const Namespace& n) { return n.link == "user"; });
+        return TRY(t.files->install(make_ref<NsFile>(*owner, O_RDONLY), true, t.rlimit(RLIMIT_NOFILE)));
+      }
+      case NS_GET_PARENT:
+        return Error{user || ns_.type == "pid" ? EPERM : EINVAL};
+      case NS_GET_NSTYPE:
+        return ns_.flag;
+      case NS_GET_OWNER_UID:
+        if (!user) return Error{EINVAL};
+        TRY(t.mem().put(UserPtr<uint32_t>{arg}, 0U));
+        return 0;
+      default:
+        return Error{ENOTTY};
+    }
+  }
 
  private:
   const Namespace& ns_;
