@@ -46,6 +46,7 @@ enum Action : uint32_t {
   ACT_CLONE,       // new carrier thread in slot new_slot
   ACT_FORK,        // new host process, its carrier in the same slot of its own channels
   ACT_EXIT,        // end of the carrier
+  ACT_FRAME,       // wait on in a host signal frame, which has the FP state: after a call by a trampoline
 };
 
 // A short sleep that the carrier does on its own unless the kernel takes it over; see nap() in stub/nap.cc.

@@ -11,10 +11,26 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <unordered_map>
 
 namespace starry {
 
 using namespace chan;
+
+namespace {
+
+// By host pid, for the watcher's news of deaths. Processes are made on a thread of their own.
+struct Registry {
+  std::mutex mutex;
+  std::unordered_map<int, GuestProcess*> by_pid;
+};
+Registry& registry() {
+  static Registry r;
+  return r;
+}
+
+}  // namespace
 
 GuestProcess::GuestProcess(int pid, int socket, int channels_fd)
     : pid_(0), socket_(socket), channels_fd_(channels_fd), used_(MAX_SLOTS, false) {
@@ -22,6 +38,11 @@ GuestProcess::GuestProcess(int pid, int socket, int channels_fd)
 }
 
 GuestProcess::~GuestProcess() {
+  {
+    std::lock_guard lock(registry().mutex);
+    auto it = registry().by_pid.find(pid_);
+    if (it != registry().by_pid.end() && it->second == this) registry().by_pid.erase(it);
+  }
   if (pidfd_ >= 0) {
     // Harmless if it is gone; the watcher reaps it.
     syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
@@ -35,6 +56,14 @@ GuestProcess::~GuestProcess() {
 void GuestProcess::set_pid(int pid) {
   pid_ = pid;
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  std::lock_guard lock(registry().mutex);
+  registry().by_pid[pid] = this;
+}
+
+GuestProcess* GuestProcess::find(int pid) {
+  std::lock_guard lock(registry().mutex);
+  auto it = registry().by_pid.find(pid);
+  return it == registry().by_pid.end() ? nullptr : it->second;
 }
 
 bool GuestProcess::ended() const {

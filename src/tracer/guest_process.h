@@ -92,6 +92,8 @@ class GuestProcess final : public HostSpace {
   int host_pid() const override { return pid_; }
 
   void set_pid(int pid);
+  // The one with this host pid, or null.
+  static GuestProcess* find(int pid);
   // Whether the host process has ended, also before anybody noticed.
   bool ended() const;
   chan::Channel* channel(uint32_t slot) {
@@ -156,8 +158,8 @@ class GuestThread final : public HostThread {
   GuestProcess& process() { return *process_; }
   void set_host_tid(int tid) { tid_ = tid; }
   uint32_t slot() const { return slot_; }
-  // Whether the carrier waits inside a host signal frame, which holds its FP state.
-  bool in_frame() const { return in_frame_; }
+  // Makes the carrier wait inside a host signal frame, which holds its FP state. Suspends the fiber. ESRCH.
+  Result<void> enter_frame();
 
  private:
   enum class State : uint8_t {

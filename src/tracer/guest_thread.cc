@@ -132,6 +132,13 @@ Result<int64_t> GuestThread::run_action(Action action) {
   return r;
 }
 
+Result<void> GuestThread::enter_frame() {
+  if (in_frame_) return {};
+  TRY(run_action(ACT_FRAME));
+  in_frame_ = true;
+  return {};
+}
+
 Result<HostThread::SavedFrame> GuestThread::load_signal_frame() {
   ch_->regs = regs_;
   TRY(run_action(ACT_LOAD_FRAME));

@@ -75,7 +75,7 @@ KernelConfig kernel_config(const Options& o, Ref<const Cred> cred) {
   c.memory_bytes = o.memory;
   c.cred = std::move(cred);
   c.quiet = o.quiet;
-  ptrace_fp_reader() = guest_fp_state;
+  ptrace_fp() = {guest_fp_state, set_guest_fp_state};
   c.guest_stack = [](Task& t) { return guest_call_stack(t.regs(), *t.mm); };
   return c;
 }

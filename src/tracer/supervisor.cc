@@ -150,15 +150,12 @@ void Supervisor::watch_children() {
     }
     int pid = info.si_pid;
     host_platform.post([pid] {
-      for (uint32_t id = 0; id < chan::MAX_CHANNELS; ++id) {
-        GuestThread* t = ChannelTable::instance().get(id);
-        if (t == nullptr || t->process().host_pid() != pid) continue;
-        Ref<GuestProcess> p(&t->process());
-        p->dead = true;
-        auto threads = p->threads;
-        for (GuestThread* g : threads) g->on_death();
-        return;
-      }
+      GuestProcess* found = GuestProcess::find(pid);
+      if (found == nullptr || found->threads.empty()) return;
+      Ref<GuestProcess> p(found);
+      p->dead = true;
+      auto threads = p->threads;
+      for (GuestThread* g : threads) g->on_death();
     });
   }
 }

@@ -1,4 +1,6 @@
 // The way back to user mode: restart of interrupted calls, default actions, entering handlers.
+#include <sys/wait.h>
+
 #include <csignal>
 #include <cstring>
 
@@ -9,6 +11,7 @@
 #include "emulated_kernel/signal/altstack.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/core_dump.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/trace/tracer.h"
@@ -80,7 +83,9 @@ bool default_action_ends(Task& t, const SigInfo& info) {
       // Nobody could continue an orphaned group: the terminal's stop signals do not stop it (setpgid(2)).
       if (info.signo == SIGSTOP || !pgrp_is_orphaned(t.group->pgid)) begin_group_stop(*t.group, info.signo);
       return false;
-    case DefaultAction::core:  // no core file is written, so the status has no core flag
+    case DefaultAction::core:
+      exit_group(t, info.signo | (core_dump(t, info) ? WCOREFLAG : 0));
+      return true;
     case DefaultAction::terminate:
       exit_group(t, info.signo);
       return true;

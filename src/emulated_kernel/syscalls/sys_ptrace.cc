@@ -44,8 +44,16 @@ Result<void> poke_user(Task& tracee, uint64_t addr, uint64_t value) {
 }
 
 Result<std::vector<uint8_t>> fp_state(Task& tracee) {
-  if (!ptrace_fp_reader()) return Error{EIO};
-  return ptrace_fp_reader()(tracee);
+  if (!ptrace_fp().get) return Error{EIO};
+  return ptrace_fp().get(tracee);
+}
+
+constexpr size_t FXSAVE_SIZE = sizeof(user_fpregs_struct);
+
+Result<void> set_fp_state(Task& t, Task& tracee, UserAddr at, uint64_t size) {
+  if (!ptrace_fp().set) return Error{EIO};
+  const auto bytes = TRY(t.mem().get_array(UserPtr<uint8_t>{at}, size));
+  return ptrace_fp().set(tracee, bytes);
 }
 
 // PTRACE_GETREGSET: as much as the caller's buffer takes; its length is stored back.
@@ -58,7 +66,7 @@ SysResult get_regset(Task& t, Task& tracee, uint64_t type, UserAddr iov_at) {
                  reinterpret_cast<const uint8_t*>(r.data() + r.size()));
   } else if (type == NT_PRFPREG || type == NT_X86_XSTATE) {
     bytes = TRY(fp_state(tracee));
-    if (type == NT_PRFPREG) bytes.resize(sizeof(user_fpregs_struct));
+    if (type == NT_PRFPREG) bytes.resize(FXSAVE_SIZE);
   } else {
     return Error{EINVAL};
   }
@@ -71,8 +79,15 @@ SysResult get_regset(Task& t, Task& tracee, uint64_t type, UserAddr iov_at) {
 
 SysResult set_regset(Task& t, Task& tracee, uint64_t type, UserAddr iov_at) {
   const auto iov = TRY(t.mem().get(UserPtr<GuestIovec>{iov_at}));
-  if (type == NT_PRFPREG || type == NT_X86_XSTATE) return Error{EIO};  // they can only be read
-  if (type != NT_PRSTATUS || iov.len % sizeof(uint64_t) != 0) return Error{EINVAL};
+  if ((type != NT_PRSTATUS && type != NT_PRFPREG && type != NT_X86_XSTATE) || iov.len % sizeof(uint64_t) != 0)
+    return Error{EINVAL};
+  if (type != NT_PRSTATUS) {
+    const uint64_t whole = type == NT_PRFPREG ? FXSAVE_SIZE : TRY(fp_state(tracee)).size();
+    if (type == NT_PRFPREG ? iov.len < whole : iov.len != whole)
+      return Error{type == NT_PRFPREG ? EINVAL : EFAULT};
+    TRY(set_fp_state(t, tracee, iov.base, whole));
+    return 0;
+  }
   UserRegs r = ptrace_get_regs(tracee);
   TRY(t.mem().read(iov.base, r.data(), std::min<uint64_t>(iov.len, sizeof r)));
   TRY(ptrace_set_regs(tracee, r));
@@ -162,10 +177,13 @@ SysResult stopped_request(Task& t, Task& tracee, int64_t request, uint64_t addr,
       return 0;
     case PTRACE_GETFPREGS: {
       auto fp = TRY(fp_state(tracee));
-      fp.resize(sizeof(user_fpregs_struct));
+      fp.resize(FXSAVE_SIZE);
       TRY(t.mem().write(data, fp.data(), fp.size()));
       return 0;
     }
+    case PTRACE_SETFPREGS:
+      TRY(set_fp_state(t, tracee, data, FXSAVE_SIZE));
+      return 0;
     case PTRACE_GETREGSET:
       return get_regset(t, tracee, addr, data);
     case PTRACE_SETREGSET:

@@ -120,7 +120,8 @@ void ptrace_tracee_gone(Task& t, int status) {
   const bool leader = &t == t.group->leader();
   if (leader && t.group->parent == tracer.get()) return;  // its parent waits for it anyway
   const int signo = WTERMSIG(status);
-  const PtraceReport r{t.tid, t.cred->uid, signo == 0 ? CLD_EXITED : CLD_KILLED,
+  const int killed = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+  const PtraceReport r{t.tid, t.cred->uid, signo == 0 ? CLD_EXITED : killed,
                        signo == 0 ? WEXITSTATUS(status) : signo};
   deaths().push_back({tracer, r, t.group->pgid});
   if (leader) {

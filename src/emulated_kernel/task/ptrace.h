@@ -90,13 +90,18 @@ inline bool ptrace_trap_pending(const Task& t) { return t.ptrace != nullptr && t
 // --- Registers and memory of a stopped tracee, ptrace_regs.cc ---
 inline constexpr size_t USER_REGS = 27;  // words of struct user_regs_struct
 using UserRegs = std::array<uint64_t, USER_REGS>;
+UserRegs user_regs(Task& t, int64_t orig_rax);  // of any task: struct user_regs_struct
 UserRegs ptrace_get_regs(Task& t);
 Result<void> ptrace_set_regs(Task& t, const UserRegs& r);  // EIO
 // Also where the guest itself may not write: breakpoints in program text. EIO.
 Result<void> ptrace_poke(Task& t, uint64_t addr, const void* src, size_t n);
-// Floating-point and vector registers in the XSAVE format; the tracer library provides it. EIO.
-using FpStateReader = std::function<Result<std::vector<uint8_t>>(Task&)>;
-FpStateReader& ptrace_fp_reader();
+// Floating-point and vector registers in the XSAVE format, or FXSAVE's part of it; the tracer library
+// provides both. They suspend the fiber. EIO; EINVAL and EFAULT: state that cannot be.
+struct FpAccess {
+  std::function<Result<std::vector<uint8_t>>(Task&)> get;
+  std::function<Result<void>(Task&, const std::vector<uint8_t>&)> set;
+};
+FpAccess& ptrace_fp();
 
 // --- What wait(2) asks ---
 struct PtraceReport {

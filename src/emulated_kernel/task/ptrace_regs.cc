@@ -37,16 +37,18 @@ Result<int64_t> protect(Task& t, uint64_t page, int prot) {
 
 }  // namespace
 
-UserRegs ptrace_get_regs(Task& t) {
+UserRegs user_regs(Task& t, int64_t orig_rax) {
   UserRegs out{};
   for (size_t i = 0; i < USER_REGS; ++i)
     if (MEMBERS[i] != nullptr) out[i] = t.regs().*MEMBERS[i];
-  out[ORIG_RAX] = static_cast<uint64_t>(t.ptrace->orig_rax);
+  out[ORIG_RAX] = static_cast<uint64_t>(orig_rax);
   out[CS] = USER_CS;
   out[SS] = USER_SS;
   out[EFLAGS] = t.regs().eflags;
   return out;
 }
+
+UserRegs ptrace_get_regs(Task& t) { return user_regs(t, t.ptrace->orig_rax); }
 
 Result<void> ptrace_set_regs(Task& t, const UserRegs& r) {
   if (r[FS_BASE] >= GUEST_TASK_SIZE || r[GS_BASE] != 0) return Error{EIO};
@@ -77,9 +79,9 @@ Result<void> ptrace_poke(Task& t, uint64_t addr, const void* src, size_t n) {
   return {};
 }
 
-FpStateReader& ptrace_fp_reader() {
-  static FpStateReader reader;
-  return reader;
+FpAccess& ptrace_fp() {
+  static FpAccess access;
+  return access;
 }
 
 }  // namespace starry

@@ -3,12 +3,14 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <csignal>
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/core_dump.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/seccomp_bpf.h"
 #include "emulated_kernel/task/task.h"
@@ -60,12 +62,12 @@ SigInfo sigsys(const Task& t, const seccomp_data& data, uint32_t reason) {
   return info;
 }
 
-// SECCOMP_RET_KILL_THREAD: the last thread takes the process with it, as by SIGSYS.
-SeccompVerdict end_thread(Task& t, int signo) {
+// SECCOMP_RET_KILL_THREAD: the last thread takes the process with it, as by SIGSYS (`cause`).
+SeccompVerdict end_thread(Task& t, int signo, const SigInfo* cause = nullptr) {
   const ThreadGroup& g = *t.group;
   const bool last =
       std::none_of(g.threads.begin(), g.threads.end(), [&](const Task* x) { return x != &t && !x->exiting; });
-  if (last) exit_group(t, signo);
+  if (last) exit_group(t, signo | (cause != nullptr && core_dump(t, *cause) ? WCOREFLAG : 0));
   exit_task(t, signo);
   return nothing_more();
 }
@@ -114,10 +116,12 @@ SeccompVerdict seccomp_check(Task& t) {
     case SECCOMP_RET_TRACE:       // without a tracer that asked for it
     case SECCOMP_RET_USER_NOTIF:  // without a listener
       return refuse(Error{ENOSYS});
-    case SECCOMP_RET_KILL_THREAD:
-      return end_thread(t, SIGSYS);
+    case SECCOMP_RET_KILL_THREAD: {
+      const SigInfo cause = sigsys(t, data, value);
+      return end_thread(t, SIGSYS, &cause);
+    }
     default:  // SECCOMP_RET_KILL_PROCESS, and what this kernel does not know
-      exit_group(t, SIGSYS);
+      exit_group(t, SIGSYS | (core_dump(t, sigsys(t, data, value)) ? WCOREFLAG : 0));
       return nothing_more();
   }
 }
