@@ -1,5 +1,6 @@
 // Orphans, subreapers, PR_SET_PDEATHSIG, zombies, SIGCHLD ignored.
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,6 +86,27 @@ int main(void) {
   waitpid(pid, &st, 0);
   printf(" status %x after: %d", st, kill(pid, 0));
   printf(" %s\n", strerror(errno));
+
+  // A daemon: no leader of its session, no terminal, no parent of ours; it goes on when its parent has ended.
+  pid = fork();
+  if (pid == 0) {
+    printf("setsid %d\n", setsid() == getpid());
+    pid_t middle = getpid();
+    if (fork() != 0) _exit(0);
+    while (getppid() == middle) usleep(1000);
+    printf("chdir %d\n", chdir("/"));
+    int null = open("/dev/null", O_RDWR), out = dup(1);
+    for (int fd = 0; fd < 3; fd++) dup2(null, fd);
+    dprintf(out, "daemon: session %d, leads %d", getsid(0) == middle, getsid(0) == getpid());
+    int tty = open("/dev/tty", O_RDWR);
+    dprintf(out, ", terminal %s, input %zd\n", tty < 0 ? strerrorname_np(errno) : "there", read(0, &st, 1));
+    shared[4] = 1;
+    _exit(0);
+  }
+  int between;
+  waitpid(pid, &between, 0);
+  wait(&st);  // we are still the subreaper
+  printf("the one between: %x, daemon ended: %d status %x\n", between, shared[4], st);
 
   // Nobody waits: no zombies.
   signal(SIGCHLD, SIG_IGN);

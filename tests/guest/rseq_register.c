@@ -40,7 +40,9 @@ static void check(const char* when) {
     syscall(SYS_getcpu, &cpu, NULL, NULL);
     good = v->cpu_id == cpu && v->cpu_id_start == cpu;
   }
-  printf("%s: shows the CPU: %d, node %u, flags %u, cs %d\n", when, good, v->node_id, v->flags, v->cs != 0);
+  // Concurrency ids are below the number of CPUs that the process may use (0 before Linux 6.3).
+  printf("%s: shows the CPU: %d, node %u, mm_cid %d, flags %u, cs %d\n", when, good, v->node_id,
+         v->mm_cid < (unsigned)sysconf(_SC_NPROCESSORS_CONF), v->flags, v->cs != 0);
 }
 
 static void* thread(void* p) {

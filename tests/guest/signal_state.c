@@ -27,6 +27,28 @@ static void edit(int sig, siginfo_t* si, void* ucp) {
   if (uc->uc_mcontext.fpregs) uc->uc_mcontext.fpregs->_xmm[3].element[0] = 0xabcd;
 }
 
+// The same for the upper halves of the AVX registers, where the machine has them.
+__attribute__((target("avx"))) static void spoil_avx(int sig) {
+  (void)sig;
+  ticks++;
+  __asm__ volatile("vzeroall" ::: "xmm0", "xmm5", "xmm14");
+}
+__attribute__((target("avx"))) static long lost_avx(void) {
+  static const uint64_t in[3][4] = {{1, 2, 3, 4}, {5, 6, 7, 8}, {9, 10, 11, 12}};
+  uint64_t out[3][4];
+  long bad = 0;
+  ticks = 0;
+  while (ticks < 50) {
+    __asm__ volatile(
+        "vmovdqu 0(%0),%%ymm0; vmovdqu 32(%0),%%ymm5; vmovdqu 64(%0),%%ymm14; mov $20000,%%ecx; 1: dec %%ecx; jnz 1b;"
+        "vmovdqu %%ymm0,0(%1); vmovdqu %%ymm5,32(%1); vmovdqu %%ymm14,64(%1); vzeroupper" ::"r"(in),
+        "r"(out)
+        : "xmm0", "xmm5", "xmm14", "rcx", "memory");
+    bad += memcmp(in, out, sizeof in) != 0;
+  }
+  return bad;
+}
+
 int main(void) {
   signal(SIGALRM, spoil);
   struct itimerval it = {{0, 2000}, {0, 2000}};
@@ -46,9 +68,14 @@ int main(void) {
         : "xmm0", "xmm7", "xmm15", "rcx", "memory", "st");
     if (memcmp(in, out, sizeof in) != 0 || x != 1.0 || (csr & 0x6000) != 0) bad++;
   }
+  long bad_avx = 0;
+  if (__builtin_cpu_supports("avx")) {
+    signal(SIGALRM, spoil_avx);
+    bad_avx = lost_avx();
+  }
   memset(&it, 0, sizeof it);
   setitimer(ITIMER_REAL, &it, NULL);
-  printf("bad %ld\n", bad);
+  printf("bad %ld, AVX %ld\n", bad, bad_avx);
 
   struct sigaction sa = {0};
   sa.sa_sigaction = edit;

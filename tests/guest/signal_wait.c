@@ -103,6 +103,23 @@ int main(void) {
   r = sigtimedwait(&set, &si, &zero);
   printf("queued: %d value %d code %d\n", r == SIGRTMIN, si.si_value.sival_int, si.si_code);
 
+  // The same for a thread.
+  memset(&si, 0, sizeof si);
+  si.si_code = SI_QUEUE;
+  si.si_value.sival_int = 6;
+  pid_t own = (pid_t)syscall(SYS_gettid);
+  printf("rt_tgsigqueueinfo: %ld", syscall(SYS_rt_tgsigqueueinfo, getpid(), own, SIGRTMIN, &si));
+  r = sigtimedwait(&set, &si, &zero);
+  printf(", queued %d value %d code %d\n", r == SIGRTMIN, si.si_value.sival_int, si.si_code);
+  printf("rt_tgsigqueueinfo errors: %ld", syscall(SYS_rt_tgsigqueueinfo, getpid(), 0, SIGRTMIN, &si));
+  printf(" %d", errno);
+  printf(" %ld", syscall(SYS_rt_tgsigqueueinfo, 1, own, SIGRTMIN, &si));
+  printf(" %d", errno);
+  printf(" %ld", syscall(SYS_rt_tgsigqueueinfo, getpid(), own, 65, &si));
+  printf(" %d", errno);
+  printf(" %ld", syscall(SYS_rt_tgsigqueueinfo, getpid(), own, SIGRTMIN, 8));
+  printf(" %d\n", errno);
+
   // Threads: a process-directed signal goes to a thread that does not block it; a running one is
   // interrupted, a sleeping one gets EINTR.
   hits = 0;

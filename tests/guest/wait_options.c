@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,14 @@ static const char* code_name(int c) {
 static void show(const char* what, int r, pid_t expect, siginfo_t* si) {
   printf("%s: %d %s pid %d signo %d code %s status %d uid %d\n", what, r, r < 0 ? strerror(errno) : "ok",
          si->si_pid == expect, si->si_signo, code_name(si->si_code), si->si_status, si->si_uid == getuid());
+}
+
+static void* other_thread(void* p) {
+  int st;
+  pid_t r = waitpid(*(pid_t*)p, &st, __WNOTHREAD | WNOHANG);
+  printf("__WNOTHREAD in another thread: %d %s", r, strerror(errno));
+  printf(", without %d\n", waitpid(*(pid_t*)p, &st, WNOHANG));
+  return NULL;
 }
 
 int main(void) {
@@ -123,6 +132,15 @@ int main(void) {
   if (c == 0) _exit(9);
   r = waitpid(-1, &st, __WALL);
   printf("__WALL %d status %x\n", r == c, st);
+
+  // A child of this thread is not one of another thread, if that asks so.
+  a = spawn_pause();
+  pthread_t thread;
+  pthread_create(&thread, NULL, other_thread, &a);
+  pthread_join(thread, NULL);
+  kill(a, SIGKILL);
+  r = waitpid(a, &st, __WNOTHREAD);
+  printf("__WNOTHREAD in the parent %d status %x\n", r == a, st);
 
   // pidfd.
   a = spawn_pause();
