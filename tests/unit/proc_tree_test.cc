@@ -118,7 +118,7 @@ TEST_F(ProcTree, ListsLiveProcesses) {
   for (const DirEntry& e : procfs_root()->list().value()) {
     if (isdigit(e.name[0])) pids.push_back(e.name);
   }
-  EXPECT_EQ(pids, (std::vector<std::string>{"100", "200"}));
+  EXPECT_EQ(pids, (std::vector<std::string>{"1", "100", "200"}));
   EXPECT_EQ(proc("201/comm"), "worker\n") << "threads can be looked up though they are not listed";
   EXPECT_EQ(proc("200/task/201/comm"), "worker\n");
   EXPECT_EQ(proc("100/task/201/comm"), "error 2") << "a thread of another process";
