@@ -209,8 +209,10 @@ class GuestThread final : public HostThread {
 class ProcessPool {
  public:
   static ProcessPool& instance();
-  // Starts the thread; `ready` is how many to keep. Reports why when no process can be made.
+  // Starts the thread; `ready` is how many to keep. Reports why when the host lacks something.
   Result<void> start(int ready, std::string* why);
+  // Waits for the first process. Reports why when none can be made.
+  Result<void> await(std::string* why);
   // A process stopped in its stub, with its first carrier. Waits if none is ready.
   Result<std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>> take();
   void stop();

@@ -192,6 +192,7 @@ void Launch::boot() {
     netstack_init();
     publisher_.start(poller_);
     init_group().wait_chld.add(child_watch_);
+    supervisor_.await_processes();
     start_program();
   } catch (const StartError& e) {
     fail(EXIT_STARRYRUN_FAILED, e.what());

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <bitset>
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
@@ -39,6 +40,7 @@ struct ProcessPool::Impl {
   int failures = 0;
   std::string why;
   int stub_fd = -1;
+  std::bitset<NSIG> ignored;  // signals that an exec would leave ignored
   std::thread maker;
 
   bool open_stub();
@@ -62,12 +64,11 @@ int ProcessPool::Impl::spawn(int socket, int channels) {
   pthread_sigmask(SIG_SETMASK, &all, &old);
   int pid = vfork();
   if (pid == 0) {
+    // Handlers end with the exec, and until the stub unblocks its signals none can run.
     struct sigaction dfl = {};
     dfl.sa_handler = SIG_DFL;
-    for (int s = 1; s < 65; ++s) sigaction(s, &dfl, nullptr);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int s = 1; s < NSIG; ++s)
+      if (ignored[static_cast<size_t>(s)]) sigaction(s, &dfl, nullptr);
     // Deterministic addresses where the host allows it (a container may not).
     personality(ADDR_NO_RANDOMIZE);
     setpgid(0, 0);  // a terminal's Ctrl-C is for the emulated terminal, not for these
@@ -220,7 +221,16 @@ Result<void> ProcessPool::start(int ready, std::string* why) {
     *why = std::string("cannot create the stub image: ") + strerror(errno);
     return Error{ENOMEM};
   }
+  impl_->ignored.set(SIGPIPE);
+  for (int s = 1; s < NSIG; ++s) {
+    struct sigaction old;
+    if (sigaction(s, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) impl_->ignored.set(static_cast<size_t>(s));
+  }
   impl_->maker = std::thread([this] { impl_->run(); });
+  return {};
+}
+
+Result<void> ProcessPool::await(std::string* why) {
   std::unique_lock lock(impl_->mutex);
   impl_->made.wait(lock, [this] { return !impl_->ready.empty() || impl_->failures > 0; });
   if (!impl_->ready.empty()) return {};

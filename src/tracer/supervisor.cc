@@ -56,6 +56,11 @@ Supervisor::Supervisor(KernelConfig config) {
 
 Supervisor::~Supervisor() { ProcessPool::instance().stop(); }
 
+void Supervisor::await_processes() {
+  std::string why;
+  if (!ProcessPool::instance().await(&why).ok()) start_error("{}", why);
+}
+
 void Supervisor::run(std::function<void()> boot) {
   kthread_run(std::move(boot));
   fibers_run([this] { turn(); });

@@ -15,6 +15,8 @@ class Supervisor {
   // Throws StartError with a one-line cause when the host lacks what is needed.
   explicit Supervisor(KernelConfig config);
   ~Supervisor();
+  // Guest processes are made while the caller goes on; this waits for the first one. Throws StartError as well.
+  void await_processes();
   // Runs `boot` on a kernel fiber, then the loop until quit().
   void run(std::function<void()> boot);
   void quit();  // kernel thread

@@ -6,9 +6,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "emulated_kernel/task/task.h"
 #include "vfs/dentry.h"
@@ -38,6 +40,21 @@ class Bounce {
 
 }  // namespace
 
+// The last ones opened of those that stay open: programs open the same libraries and headers again and again.
+static std::array<Ref<HostData>, 32>& kept_open() {
+  static auto& list = *new std::array<Ref<HostData>, 32>;
+  return list;
+}
+
+void DataInode::keep_open(HostData& d) {
+  static size_t next = 0;
+  if (d.kept_ || d.writable || !stays_open()) return;
+  d.kept_ = true;
+  Ref<HostData>& place = kept_open()[next++ % kept_open().size()];
+  if (place) place->kept_ = false;
+  place = Ref<HostData>(&d);
+}
+
 HostData::~HostData() {
   if (owner_ != nullptr) owner_->current_ = nullptr;
 }
@@ -45,8 +62,13 @@ HostData::~HostData() {
 DataInode::~DataInode() { forget_data(); }
 
 void DataInode::forget_data() {
-  if (current_ != nullptr) current_->owner_ = nullptr;
-  current_ = nullptr;
+  HostData* d = std::exchange(current_, nullptr);
+  if (d == nullptr) return;
+  d->owner_ = nullptr;
+  if (!d->kept_) return;
+  d->kept_ = false;
+  *std::find_if(kept_open().begin(), kept_open().end(), [d](const auto& r) { return r.get() == d; }) =
+      nullptr;
 }
 
 Result<Ref<HostData>> DataInode::data(bool write) {
@@ -55,6 +77,7 @@ Result<Ref<HostData>> DataInode::data(bool write) {
   forget_data();
   d->owner_ = this;
   current_ = d.get();
+  keep_open(*d);
   return d;
 }
 

@@ -11,7 +11,8 @@ namespace starry {
 
 class DataInode;
 
-// The open host file behind an inode, shared by all its open files; closed with the last of them.
+// The open host file behind an inode, shared by all its open files; closed with the last of them, or some
+// opens of other files later (DataInode::stays_open).
 class HostData final : public RefCounted {
  public:
   HostData(HostFd fd, bool can_write) : writable(can_write), fd_(std::move(fd)) {}
@@ -23,6 +24,7 @@ class HostData final : public RefCounted {
   friend class DataInode;
   HostFd fd_;
   DataInode* owner_ = nullptr;  // whose current data this is
+  bool kept_ = false;           // by the list of those that stay open
 };
 
 // An inode that may be a regular file with host data. Other types work as for Inode.
@@ -48,11 +50,15 @@ class DataInode : public Inode {
  protected:
   virtual Result<Ref<HostData>> open_data(bool write) = 0;
   HostData* current() const { return current_; }
+  // Whether read-only data may stay open for the next one who opens it. Not where the host may replace the
+  // file.
+  virtual bool stays_open() const { return false; }
   // The data moved (copy-up): the next data() opens it anew.
   void forget_data();
 
  private:
   friend class HostData;
+  void keep_open(HostData& d);
   HostData* current_ = nullptr;  // weak
 };
 

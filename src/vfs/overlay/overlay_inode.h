@@ -67,6 +67,7 @@ class OverlayInode final : public DataInode {
   Result<Ref<Inode>> tmpfile(const NewInode& what) override;
 
   void wrote(uint64_t) override { stale_ = true; }
+  bool stays_open() const override { return !in_upper_; }  // lower layers do not change
   void was_read() override;
   void mapped_writable() override { mapped_ = true; }
 
