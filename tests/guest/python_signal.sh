@@ -62,14 +62,18 @@ try:
 except ChildProcessError:
     print("reaped by itself")
 S.signal(S.SIGCHLD, S.SIG_DFL)
+go, may_end = os.pipe()
 pid = os.fork()
 if pid == 0:
     os.kill(os.getpid(), S.SIGSTOP)
+    os.read(go, 1)
     os._exit(3)
 _, st = os.waitpid(pid, os.WUNTRACED)
 print("stopped", os.WIFSTOPPED(st), os.WSTOPSIG(st))
 os.kill(pid, S.SIGCONT)
-print("continued", os.WIFCONTINUED(os.waitpid(pid, os.WCONTINUED)[1]), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+print("continued", os.WIFCONTINUED(os.waitpid(pid, os.WCONTINUED)[1]))
+os.write(may_end, b".")
+print("ended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 for sig in (S.SIGTERM, S.SIGSEGV, S.SIGRTMIN + 3):
     pid = os.fork()
     if pid == 0:

@@ -15,6 +15,11 @@ for mode in delete wal; do
   sqlite3 db 'select n from c;'
 done
 sqlite3 db "pragma wal_checkpoint(truncate); vacuum; select count(*) from t;"
-(echo 'begin exclusive;'; sleep 0.5; echo 'commit;') | sqlite3 db & sleep 0.2; sqlite3 db 'insert into c values(1);' 2>&1 | grep -o 'database is locked'; wait
+# Nobody else writes while one holds the lock.
+(echo 'begin exclusive;'; echo '.system touch held'; until [ -e tried ]; do sleep 0.05; done; echo 'commit;') | sqlite3 db &
+until [ -e held ]; do sleep 0.05; done
+sqlite3 db 'insert into c values(1);' 2>&1 | grep -o 'database is locked'
+touch tried
+wait
 sqlite3 db .dump | md5sum
 sqlite3 db 'pragma journal_mode=delete;'; ls
