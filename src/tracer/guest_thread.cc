@@ -55,9 +55,10 @@ void GuestThread::reply(Action action) {
   __atomic_fetch_add(&ch_->reply_seq, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0) {
     ChannelTable& table = ChannelTable::instance();
-    table.woke_sleeper = waited_ && !(task_ != nullptr && task_->se.handed_over);
     __atomic_fetch_add(&table.doorbell().wake[id_], 1, __ATOMIC_SEQ_CST);
-    if (!table.woken_by_leaver(*this)) wake_host_thread();
+    const bool left_to_it = table.woken_by_leaver(*this);
+    if (!left_to_it) wake_host_thread();
+    table.woke_sleeper = waited_ && !left_to_it && !(task_ != nullptr && task_->se.handed_over);
   }
 }
 

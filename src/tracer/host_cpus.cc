@@ -26,14 +26,28 @@ cpu_set_t host_cpu_for(int emulated_cpu) {
   return set;
 }
 
+static bool left_some = false;
+
+static cpu_set_t all_but(const cpu_set_t* used) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int cpu : allowed())
+    if (used == nullptr || !CPU_ISSET(cpu, used)) CPU_SET(cpu, &set);
+  return set;
+}
+
 void leave_cpus(const cpu_set_t& used) {
   const int here = sched_getcpu();
   if (here < 0 || !CPU_ISSET(here, &used)) return;
-  cpu_set_t others;
-  CPU_ZERO(&others);
-  for (int cpu : allowed())
-    if (!CPU_ISSET(cpu, &used)) CPU_SET(cpu, &others);
-  if (CPU_COUNT(&others) != 0) sched_setaffinity(0, sizeof others, &others);
+  const cpu_set_t others = all_but(&used);
+  if (CPU_COUNT(&others) == 0) return;
+  left_some = sched_setaffinity(0, sizeof others, &others) == 0;
+}
+
+void use_all_cpus() {
+  if (!left_some) return;
+  const cpu_set_t all = all_but(nullptr);
+  left_some = sched_setaffinity(0, sizeof all, &all) != 0;
 }
 
 }  // namespace starry

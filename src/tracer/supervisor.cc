@@ -141,6 +141,7 @@ void Supervisor::idle(uint64_t deadline) {
     }
   }
   table.check_assisted();
+  use_all_cpus();
   table.sleep(deadline, something);
 }
 
