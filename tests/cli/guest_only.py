@@ -35,6 +35,17 @@ check("pid 1 in /proc", guest("cut -d' ' -f1-4 /proc/1/stat; grep -E '^(Name|Uid
       "1 (init) S 0\nName:\tinit Uid:\t0\t0\t0\t0 Threads:\t1 1")
 check("pid 1 may not be signalled", guest("kill -0 1 2>&1 | grep -c 'not permitted'"), "1")
 check("pid 1 belongs to root", guest("ls /proc/1/fd 2>&1 | grep -c 'ermission denied'"), "1")
+PIDFD = """
+import errno, os, select, signal
+fd = os.pidfd_open(1)
+p = select.poll(); p.register(fd, select.POLLIN)
+def call(fn):
+    try: fn(); return 'ok'
+    except OSError as e: return errno.errorcode[e.errno]
+print(len(p.poll(0)), call(lambda: signal.pidfd_send_signal(fd, 0)),
+      call(lambda: signal.pidfd_send_signal(os.open('/proc/1', os.O_RDONLY), signal.SIGTERM)))
+"""
+check("a pidfd of pid 1", python(PIDFD), "0 EPERM EPERM")
 check("orphans go to pid 1", guest("(sh -c 'sleep 0.2; cut -d\" \" -f4 /proc/$$/stat; exec 1>&-' &) ; sleep 1"), "1")
 
 MASK = ("import ctypes; c = ctypes.CDLL(None); b = ctypes.create_string_buffer(512);"

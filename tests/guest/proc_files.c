@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sendfile.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +209,46 @@ static void tasks(void) {
   for (int i = 0; i < 2; i++) pthread_join(t[i], NULL);
 }
 
+struct io {
+  long rchar, wchar, syscr, syscw, length;
+};
+static struct io read_io(void) {
+  struct io c = {0};
+  char b[512] = "";
+  int fd = open("/proc/self/io", O_RDONLY);
+  c.length = read(fd, b, sizeof b - 1);
+  close(fd);
+  sscanf(b, "rchar: %ld wchar: %ld syscr: %ld syscw: %ld", &c.rchar, &c.wchar, &c.syscr, &c.syscw);
+  return c;
+}
+static void* other_thread(void* p) {
+  if (write(*(int*)p, "thread", 6) != 6) puts("?");
+  return NULL;
+}
+static void counters(void) {
+  char b[100];
+  int in = open("io.tmp", O_RDWR | O_CREAT | O_TRUNC, 0600), p[2];
+  if (pipe(p) != 0) return;
+  struct io x = read_io();
+  for (int i = 0; i < 5; i++)
+    if (write(in, "0123456789", 10) != 10) puts("?");
+  if (pread(in, b, 7, 0) != 7 || read(in, b, 10) != 0 || pread(in, b, 10, -1) != -1) puts("?");
+  off_t at = 0;
+  if (sendfile(p[1], in, &at, 20) != 20) puts("?");
+  pthread_t t;
+  pthread_create(&t, NULL, other_thread, &p[1]);
+  pthread_join(t, NULL);
+  if (read(p[0], b, 100) != 26) puts("?");
+  pid_t child = fork();
+  if (child == 0) _exit(write(p[1], "child", 5) != 5);
+  waitpid(child, NULL, 0);  // what it did is ours from now on
+  struct io y = read_io();
+  printf("io: read %ld in %ld calls, written %ld in %ld\n", y.rchar - x.rchar - x.length, y.syscr - x.syscr - 1,
+         y.wchar - x.wchar, y.syscw - x.syscw);
+  close(in), close(p[0]), close(p[1]);
+  unlink("io.tmp");
+}
+
 int main(void) {
   stat_file();
   arguments();
@@ -235,8 +276,10 @@ int main(void) {
   printf("oom_score_adj %s", text);
   load("/proc/self/io");
   for (char* p = strtok(text, "\n"); p; p = strtok(NULL, "\n")) printf("%.*s ", (int)strcspn(p, ":"), p);
+  puts("");
+  counters();
   load("/proc/self/uid_map");
-  printf("\n[%s", text);
+  printf("[%s", text);
   load("/proc/999999999/stat");
   load("/proc/self/nothing");
   load("/proc/self/status/x");

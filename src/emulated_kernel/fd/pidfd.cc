@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 
 #include "emulated_kernel/fd/anon_inode.h"
-#include "emulated_kernel/task/task.h"
+#include "emulated_kernel/task/pid_table.h"
 
 namespace starry {
 
@@ -20,14 +20,15 @@ class PidFd final : public AnonFile {
   Result<int64_t> seek(int64_t /*offset*/, int /*whence*/) override { return Error{ESPIPE}; }
   std::string fdinfo() const override {
     // -1 once the process was waited for: its number may be somebody else's by now.
-    const int pid = find_group(group->tgid) == group.get() ? group->tgid : -1;
+    const bool exists = group.get() == &init_group() || find_group(group->tgid) == group.get();
+    const int pid = exists ? group->tgid : -1;
     return fmt::format("Pid:\t{}\nNSpid:\t{}\n", pid, pid);
   }
 
   const Ref<ThreadGroup> group;
 
  private:
-  bool ended() const { return group->zombie || group->threads.empty(); }
+  bool ended() const { return group->zombie || (group->threads.empty() && group.get() != &init_group()); }
 };
 
 }  // namespace

@@ -39,6 +39,11 @@ SysResult pump(Task& t, File& in, int64_t* pos, File& out, size_t count) {
   return static_cast<int64_t>(done);
 }
 
+void count_copy(Task& t, int64_t done) {
+  ++t.io.syscr, ++t.io.syscw;
+  t.io.rchar += static_cast<uint64_t>(done), t.io.wchar += static_cast<uint64_t>(done);
+}
+
 // An offset argument: the guest's variable, or the file's position where it is null.
 Result<int64_t> load_offset(Task& t, UserPtr<int64_t> p, const File& f) {
   if (!p) return f.pos;
@@ -66,6 +71,7 @@ SysResult sys_sendfile(Task& t, int out_fd, int in_fd, UserPtr<int64_t> offset, 
   if (inode == nullptr || !(inode->is_regular() || inode->type() == S_IFBLK)) return Error{EINVAL};
   if (out->flags() & O_APPEND) return Error{EINVAL};
   int64_t done = TRY(pump(t, *in, &at, *out, std::min(count, MAX_RW_COUNT)));
+  count_copy(t, done);
   TRY(store_offset(t, offset, *in, at));
   return done;
 }
@@ -93,6 +99,7 @@ SysResult sys_copy_file_range(Task& t, int fd_in, UserPtr<int64_t> off_in, int f
   len = std::min<uint64_t>(len, t.rlimit(RLIMIT_FSIZE) - static_cast<uint64_t>(to));
   auto done = static_cast<int64_t>(
       TRY(RegularFile::copy(*src, static_cast<uint64_t>(from), *dst, static_cast<uint64_t>(to), len)));
+  count_copy(t, done);
   TRY(store_offset(t, off_in, *in, from + done));
   TRY(store_offset(t, off_out, *out, to + done));
   return done;

@@ -8,8 +8,8 @@
 #include "emulated_kernel/fd/pidfd.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/ptrace.h"
-#include "emulated_kernel/task/task.h"
 #include "vfs/procfs/procfs.h"
 
 namespace starry {
@@ -24,7 +24,7 @@ Result<Ref<ThreadGroup>> group_of_fd(Task& t, int fd) {
   return Ref<ThreadGroup>(g);
 }
 
-bool reaped(const ThreadGroup& g) { return find_group(g.tgid) != &g; }
+bool reaped(const ThreadGroup& g) { return &g != &init_group() && find_group(g.tgid) != &g; }
 
 // The same for pidfd_send_signal(2), which also takes an open /proc/PID.
 Result<Ref<ThreadGroup>> group_of_fd_or_directory(Task& t, int fd) {
@@ -38,7 +38,7 @@ Result<Ref<ThreadGroup>> group_of_fd_or_directory(Task& t, int fd) {
 
 SysResult sys_pidfd_open(Task& t, int pid, unsigned flags) {
   if ((flags & ~static_cast<unsigned>(O_NONBLOCK)) != 0 || pid <= 0) return Error{EINVAL};
-  const Task* target = find_task(pid);
+  const Task* target = pid == init_group().tgid ? &init_task() : find_task(pid);
   if (target == nullptr) return Error{ESRCH};
   if (target->tgid() != pid) return Error{EINVAL};
   Ref<File> f = make_pidfd(*target->group, static_cast<int>(flags));
@@ -64,10 +64,10 @@ SysResult sys_pidfd_send_signal(Task& t, int pidfd, int sig, UserPtr<const SigIn
 SysResult sys_pidfd_getfd(Task& t, int pidfd, int targetfd, unsigned flags) {
   if (flags != 0) return Error{EINVAL};
   const Ref<ThreadGroup> g = TRY(group_of_fd(t, pidfd));
-  const Task* target = g->leader();
+  const Task* target = g == &init_group() ? &init_task() : g->leader();
   if (reaped(*g) || target == nullptr || target->exiting) return Error{ESRCH};
   if (!may_attach(t, *target)) return Error{EPERM};
-  Ref<File> f(target->files->get(targetfd));
+  Ref<File> f(target->files ? target->files->get(targetfd) : nullptr);
   if (!f) return Error{EBADF};
   return TRY(t.files->install(std::move(f), true, t.rlimit(RLIMIT_NOFILE)));
 }

@@ -21,8 +21,10 @@ namespace {
 enum class Direction { read, write };
 
 SysResult transfer(Task& t, File& f, Direction dir, IoVec& v, int64_t* pos, int flags) {
-  const size_t n =
-      dir == Direction::read ? TRY(file_read(f, v, pos, flags)) : TRY(file_write(t, f, v, pos, flags));
+  const bool reads = dir == Direction::read;
+  ++(reads ? t.io.syscr : t.io.syscw);
+  const size_t n = reads ? TRY(file_read(f, v, pos, flags)) : TRY(file_write(t, f, v, pos, flags));
+  (reads ? t.io.rchar : t.io.wchar) += n;
   return static_cast<int64_t>(n);
 }
 

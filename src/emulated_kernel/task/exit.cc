@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/futex/futex.h"
@@ -126,6 +127,7 @@ void account_cpu_time(Task& t) {
   t.group->utime_ns += used.user;
   t.group->stime_ns += used.system;
   t.utime_ns = t.stime_ns = t.syscall_ns = 0;
+  t.group->io.add(std::exchange(t.io, {}));
 }
 
 void kill_threads(ThreadGroup& g, const Task* keep) {

@@ -47,6 +47,12 @@ class Session : public RefCounted {
   pid_t old_foreground = 0;  // foreground group when the terminal was hung up
 };
 
+// What /proc/PID/io counts (struct task_io_accounting): bytes and calls of the read and write families.
+struct IoCounters {
+  uint64_t rchar = 0, wchar = 0, syscr = 0, syscw = 0;
+  void add(const IoCounters& o) { rchar += o.rchar, wchar += o.wchar, syscr += o.syscr, syscw += o.syscw; }
+};
+
 // A process (struct signal_struct and the shared half of task_struct).
 class ThreadGroup : public RefCounted {
  public:
@@ -85,6 +91,7 @@ class ThreadGroup : public RefCounted {
   uint64_t start_time_ns = 0;
   uint64_t utime_ns = 0, stime_ns = 0;  // of threads that are gone
   uint64_t children_utime_ns = 0, children_stime_ns = 0;
+  IoCounters io;  // of threads that are gone
   uint64_t min_faults = 0, voluntary_switches = 0;
   std::shared_ptr<PosixTimers> timers;  // time/: setitimer, timer_create
   std::string exe_path;                 // /proc/self/exe
@@ -139,6 +146,7 @@ class Task final : public RefCounted, public Sleeper {
   Fiber* fiber = nullptr;               // non-null while kernel code of this task is suspended
   uint64_t utime_ns = 0, stime_ns = 0;  // as cpu_times() showed them last: neither goes back
   uint64_t syscall_ns = 0;              // sampled time in system calls: entry/kernel.cc
+  IoCounters io;
   uint64_t start_time_ns = 0;
   bool vfork_pending = false;                    // the parent waits until this thread drops its mm
   bool exiting = false;                          // on its way out: takes no more signals

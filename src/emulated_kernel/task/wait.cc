@@ -32,6 +32,7 @@ void collect(ThreadGroup& parent, ThreadGroup& child) {
   const CpuTimes own = cpu_times(child);
   parent.children_utime_ns += own.user + child.children_utime_ns;
   parent.children_stime_ns += own.system + child.children_stime_ns;
+  parent.io.add(child.io);
   reap(child);
 }
 

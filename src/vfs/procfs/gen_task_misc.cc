@@ -45,9 +45,16 @@ Result<void> store_comm(Task& t, std::string_view text) {
   return {};
 }
 
-// Linux counts bytes of reads and writes per process; this kernel does not.
-std::string task_io(Task& /*t*/) {
-  return "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n";
+// Of the process in /proc/PID, of the thread in task/TID. What reaches a disk is not known here.
+std::string task_io(Task& t) {
+  IoCounters c = t.io;
+  if (t.tid == t.tgid()) {
+    c = t.group->io;
+    for (const Task* thread : t.group->threads) c.add(thread->io);
+  }
+  return fmt::format(
+      "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+      c.rchar, c.wchar, c.syscr, c.syscw);
 }
 
 std::string task_cgroup(Task& /*t*/) { return "0::/\n"; }
