@@ -75,14 +75,6 @@ int thread_count() {
   return n;
 }
 
-pid_t last_pid() {
-  pid_t last = 0;
-  for_each_group([&](ThreadGroup& g) {
-    for (Task* t : g.threads) last = std::max(last, t->tid);
-  });
-  return last;
-}
-
 timeval to_timeval(uint64_t ns) {
   return {static_cast<time_t>(ns / 1'000'000'000), static_cast<suseconds_t>(ns % 1'000'000'000 / 1000)};
 }

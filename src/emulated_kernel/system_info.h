@@ -34,9 +34,8 @@ MemoryTotals memory_totals();
 std::array<uint64_t, 3> load_averages();
 void load_average_start();
 
-// Threads in the system, and processes created since boot (/proc/stat "processes").
+// Threads in the system.
 int thread_count();
-pid_t last_pid();
 
 // CPU time of threads and processes, ns. A group's includes the threads that are gone.
 struct CpuTimes {

@@ -12,6 +12,7 @@
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char text[1 << 20];
@@ -108,6 +109,19 @@ int main(void) {
   check("btime", btime >= expected - 2 && btime <= expected + 2);
   printf("ctxt %d processes %d procs_running %d\n", lines_with("ctxt "), lines_with("processes "),
          lines_with("procs_running "));
+  // They only grow, also when processes are gone.
+  unsigned long switches = kb("\nctxt "), forks = kb("\nprocesses ");
+  for (int i = 0; i < 3; i++) {
+    pid_t pid = fork();
+    if (pid == 0) {
+      for (int j = 0; j < 5; j++) usleep(11000);
+      _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+  }
+  load("/proc/stat");
+  check("ctxt grows", kb("\nctxt ") >= switches + 15);
+  check("processes grows", kb("\nprocesses ") >= forks + 3);
 
   char range[64];
   snprintf(range, sizeof range, cpus > 1 ? "0-%d" : "0", cpus - 1);

@@ -190,6 +190,7 @@ void exit_task(Task& t, int status) {
   // From here on nothing sleeps: the others see the thread either alive or gone.
   t.exited = true;
   g.voluntary_switches += t.se.nvcsw;
+  count_switches_of_gone(t.se.nivcsw);
   scheduler().remove(t.se, platform().monotonic_ns());
   const Task* heir = first_live_thread(g);
   send_parent_death_signals(t, heir == nullptr ? 0 : heir->tid);

@@ -20,6 +20,7 @@ struct PidTable {
   std::map<pid_t, ThreadGroup*> groups;
   pid_t last = INIT_PID;
   pid_t highest_claimed = 0;  // see claim_pid()
+  uint64_t made = 0, switches_of_gone = 0;
 };
 
 PidTable& table() {
@@ -85,6 +86,7 @@ Result<pid_t> claim_pid(pid_t wanted) {
 
 void register_task(Ref<Task> t) {
   t->group->threads.push_back(t.get());
+  ++table().made;
   const pid_t tid = t->tid;
   const bool fresh = table().tasks.emplace(tid, std::move(t)).second;
   CHECK(fresh);
@@ -104,7 +106,17 @@ void register_group(ThreadGroup& g) {
   CHECK(fresh);
 }
 
-void unregister_group(ThreadGroup& g) { table().groups.erase(g.tgid); }
+void unregister_group(ThreadGroup& g) {
+  table().switches_of_gone += g.voluntary_switches;
+  table().groups.erase(g.tgid);
+}
+
+void count_switches_of_gone(uint64_t n) { table().switches_of_gone += n; }
+
+TaskTotals task_totals() {
+  const PidTable& t = table();
+  return {t.last, t.made, t.switches_of_gone};
+}
 
 void become_leader(Task& t) {
   ThreadGroup& g = *t.group;

@@ -10,7 +10,7 @@
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/system_info.h"
-#include "emulated_kernel/task/task.h"
+#include "emulated_kernel/task/pid_table.h"
 #include "vfs/procfs/generators.h"
 #include "vfs/procfs/memory_summary.h"
 
@@ -148,7 +148,8 @@ std::string system_stat() {
     all_idle += idle;
     lines += line(fmt::format("cpu{}", cpu), busy, idle);
   }
-  uint64_t switches = 0;
+  const TaskTotals totals = task_totals();
+  uint64_t switches = totals.switches_of_gone;
   for_each_group([&](ThreadGroup& g) {
     switches += g.voluntary_switches;
     for (const Task* t : g.threads) switches += t->se.nvcsw + t->se.nivcsw;
@@ -158,7 +159,7 @@ std::string system_stat() {
          fmt::format(
              "intr 0\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n"
              "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
-             switches, boot, last_pid(), scheduler().nr_running());
+             switches, boot, totals.made, scheduler().nr_running());
 }
 
 std::string uptime() {
@@ -178,7 +179,7 @@ std::string loadavg() {
     const uint64_t rounded = avg + 2048 / 200;
     s += fmt::format("{}.{:02} ", rounded >> 11, (rounded & 2047) * 100 >> 11);
   }
-  return s + fmt::format("{}/{} {}\n", scheduler().nr_running(), thread_count(), last_pid());
+  return s + fmt::format("{}/{} {}\n", scheduler().nr_running(), thread_count(), task_totals().last_pid);
 }
 
 std::string version() {
