@@ -47,6 +47,10 @@ static void* thread_name(void* arg) {
   printf(" and becomes %s\n", name);
   printf("no_new_privs in the thread %d, timer slack %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
          prctl(PR_GET_TIMERSLACK));
+  // What its creator had is its default.
+  prctl(PR_SET_TIMERSLACK, 5);
+  prctl(PR_SET_TIMERSLACK, 0);
+  printf("timer slack by default %d\n", prctl(PR_GET_TIMERSLACK));
   return arg;
 }
 
@@ -171,18 +175,6 @@ int main(void) {
   pthread_t t;
   pthread_create(&t, NULL, thread_name, NULL);
   pthread_join(t, NULL);
-  // For a child the value at the fork is the default.
-  fflush(stdout);
-  pid_t heir = fork();
-  if (heir == 0) {
-    P(PR_GET_TIMERSLACK);
-    P(PR_SET_TIMERSLACK, 5);
-    P(PR_SET_TIMERSLACK, 0);
-    P(PR_GET_TIMERSLACK);
-    fflush(stdout);
-    _exit(0);
-  }
-  waitpid(heir, NULL, 0);
   P(PR_SET_TIMERSLACK, 0);
   printf("slack is back to the default: %d\n",
          prctl(PR_GET_TIMERSLACK) > 0 && prctl(PR_GET_TIMERSLACK) != 123456);
