@@ -47,10 +47,6 @@ static void* thread_name(void* arg) {
   printf(" and becomes %s\n", name);
   printf("no_new_privs in the thread %d, timer slack %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
          prctl(PR_GET_TIMERSLACK));
-  // What its creator had is its default.
-  prctl(PR_SET_TIMERSLACK, 5);
-  prctl(PR_SET_TIMERSLACK, 0);
-  printf("timer slack by default %d\n", prctl(PR_GET_TIMERSLACK));
   return arg;
 }
 

@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
@@ -105,6 +106,20 @@ int main(void) {
   if (ftruncate(fd, 4096) != 0) return 1;
   T(syscall(SYS_futex, map + 4096, FUTEX_WAKE, 1));
   T(syscall(SYS_futex, map, FUTEX_WAKE, 1));
+
+  // The default timer slack of a child is what its creator had.
+  T(prctl(PR_SET_TIMERSLACK, 123456));
+  fflush(stdout);
+  pid_t heir = fork();
+  if (heir == 0) {
+    T(prctl(PR_GET_TIMERSLACK));
+    T(prctl(PR_SET_TIMERSLACK, 5));
+    T(prctl(PR_SET_TIMERSLACK, 0));
+    T(prctl(PR_GET_TIMERSLACK));
+    fflush(stdout);
+    _exit(0);
+  }
+  waitpid(heir, NULL, 0);
 
   // File system types by number.
   char type[64];
