@@ -72,7 +72,7 @@ TEST(DiffAlign, StaysFastWhereNothingMatches) {
 
 Sequence fold_text(World& w, const std::string& text, bool parallel) {
   w.a = w.log(text);
-  return fold(w.a, w.a.tasks[0].events, 0, parallel, w.normal, w.strings.intern("rt_sigreturn"));
+  return fold(w.a, w.a.tasks[0].events, 0, {parallel, true, w.strings.intern("rt_sigreturn")}, w.normal);
 }
 
 TEST(DiffFold, FoldsPollingLoops) {

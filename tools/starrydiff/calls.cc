@@ -20,24 +20,30 @@ struct TableRow {
   const char* classes;
   const char* ret;
   std::initializer_list<const char*> kinds;
-  std::initializer_list<const char*> names = {};
+  std::initializer_list<const char*> names = {}, types = {};
 };
 
 const std::vector<CallInfo>& table() {
   static const std::vector<CallInfo> t = [] {
 #define SYSCALL0(nr, name, st, cls, ret) {nr, #name, #cls, #ret, {}, {}},
-#define SYSCALL1(nr, name, st, cls, ret, t0, a0, k0) {nr, #name, #cls, #ret, {#k0}, {#a0}},
+#define SYSCALL1(nr, name, st, cls, ret, t0, a0, k0) {nr, #name, #cls, #ret, {#k0}, {#a0}, {#t0}},
 #define SYSCALL2(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1) \
-  {nr, #name, #cls, #ret, {#k0, #k1}, {#a0, #a1}},
+  {nr, #name, #cls, #ret, {#k0, #k1}, {#a0, #a1}, {#t0, #t1}},
 #define SYSCALL3(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2) \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2}, {#a0, #a1, #a2}},
+  {nr, #name, #cls, #ret, {#k0, #k1, #k2}, {#a0, #a1, #a2}, {#t0, #t1, #t2}},
 #define SYSCALL4(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2, t3, a3, k3) \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3}, {#a0, #a1, #a2, #a3}},
+  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3}, {#a0, #a1, #a2, #a3}, {#t0, #t1, #t2, #t3}},
 #define SYSCALL5(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2, t3, a3, k3, t4, a4, k4) \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4}, {#a0, #a1, #a2, #a3, #a4}},
+  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4}, {#a0, #a1, #a2, #a3, #a4}, {#t0, #t1, #t2, #t3, #t4}},
 #define SYSCALL6(nr, name, st, cls, ret, t0, a0, k0, t1, a1, k1, t2, a2, k2, t3, a3, k3, t4, a4, k4, t5, a5, \
                  k5)                                                                                         \
-  {nr, #name, #cls, #ret, {#k0, #k1, #k2, #k3, #k4, #k5}, {#a0, #a1, #a2, #a3, #a4, #a5}},
+  {nr,                                                                                                       \
+   #name,                                                                                                    \
+   #cls,                                                                                                     \
+   #ret,                                                                                                     \
+   {#k0, #k1, #k2, #k3, #k4, #k5},                                                                           \
+   {#a0, #a1, #a2, #a3, #a4, #a5},                                                                           \
+   {#t0, #t1, #t2, #t3, #t4, #t5}},
     static const TableRow rows[] = {
 #include "emulated_kernel/abi/syscalls.def"
     };
@@ -60,6 +66,7 @@ const std::vector<CallInfo>& table() {
         a.pid = kind == "PID";
         a.pointer = kind == "PTR" || kind == "PATH" || kind == "STR" || a.output || kind.starts_with("IN(") ||
                     kind.starts_with("IN_ARRAY") || kind.starts_with("INOUT") || kind.starts_with("BUF_IN");
+        a.pointer = a.pointer || std::string_view(r.types.begin()[i - 1]).starts_with("UserPtr");
         a.hex = !a.pointer;
       }
       calls.push_back(c);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <unordered_map>
 
 #include "align.h"
 #include "calls.h"
@@ -11,6 +12,7 @@
 #include "compare_rows.h"
 #include "fold.h"
 #include "match.h"
+#include "pool.h"
 
 namespace starry::diff {
 namespace {
@@ -31,7 +33,7 @@ class Comparer {
     out_.a = &a_;
     out_.b = &b_;
     Pairing pairing = pair_tasks(a_, b_, strings_);
-    random_ = normal_.random && asks_for_random(a_) && asks_for_random(b_);
+    random_ = normal_.random && asks_for_random(a_, strings_) && asks_for_random(b_, strings_);
     threads_a_ = threads(a_);
     threads_b_ = threads(b_);
     const bool many =
@@ -39,15 +41,15 @@ class Comparer {
     for (const TaskPair& p : pairing.pairs)
       if (a_.tasks[p.a].tid > 0 && b_.tasks[p.b].tid > 0)
         matcher_.bind_pid(a_.tasks[p.a].tid, b_.tasks[p.b].tid);
-    for (const TaskPair& p : pairing.pairs) pair(p, many);
+    walk(pairing.pairs, many);
     for (const uint32_t t : pairing.only_a) whole_task(Kind::missing, t);
     for (const uint32_t t : pairing.only_b) whole_task(Kind::extra, t);
     out_.only_a = std::move(pairing.only_a);
     out_.only_b = std::move(pairing.only_b);
     out_.outside_a = std::move(pairing.outside_a);
     out_.outside_b = std::move(pairing.outside_b);
-    if (!a_.raw && !b_.raw) causes(out_, strings_);
     streams();
+    if (!a_.raw && !b_.raw) causes(out_, strings_);
     return std::move(out_);
   }
 
@@ -59,29 +61,34 @@ class Comparer {
     return n;
   }
 
-  // More than the 8 bytes that malloc asks for at the start of every program.
-  bool asks_for_random(const Log& log) const {
-    return std::any_of(log.events.begin(), log.events.end(), [&](const Event& e) {
-      const std::string_view name = strings_[e.name];
-      return (name == "getrandom" && !e.args.ends_with(", 8, GRND_NONBLOCK")) ||
-             (name.starts_with("open") && e.args.find("/dev/urandom\"") != std::string_view::npos);
-    });
+  void walk(const std::vector<TaskPair>& pairs, bool many) {
+    const std::vector<uint32_t> pool_of = pools(a_, pairs, strings_);
+    std::deque<PairWalk> walks;
+    out_.pairs.resize(pairs.size());
+    for (uint32_t i = 0; i < pairs.size(); i++) {
+      TaskContext context = surroundings(pairs[i], many);
+      context.pool = pool_of[i] != NO_POOL;
+      for (uint32_t k = 0; k < pairs.size(); k++)
+        context.pools |= pool_of[k] != NO_POOL && a_.tasks[pairs[k].a].leader == a_.tasks[pairs[i].a].leader;
+      out_.pairs[i].tasks = pairs[i];
+      out_.pairs[i].parallel = many;
+      walks.emplace_back(a_, b_, strings_, normal_, calls_, context, out_, i);
+      walks.back().run(pairs[i], out_.pairs[i]);
+    }
+    if (normal_.timing) match_pools(walks, pool_of);
+    for (PairWalk& w : walks) w.finish();
   }
 
-  void pair(const TaskPair& p, bool many) {
+  TaskContext surroundings(const TaskPair& p, bool many) const {
     const Task &ta = a_.tasks[p.a], &tb = b_.tasks[p.b];
-    PairResult result;
-    result.tasks = p;
     TaskContext context;
     context.alone = threads_a_[ta.leader] <= 1 && threads_b_[tb.leader] <= 1;
-    context.parallel = result.parallel = many;
+    context.parallel = many;
     context.raw = a_.raw || b_.raw;
     context.random = random_;
     if (ta.tgid > 0 && tb.tgid > 0)
       context.pid_digits = static_cast<int64_t>(digits(tb.tgid)) - static_cast<int64_t>(digits(ta.tgid));
-    PairWalk walk(a_, b_, strings_, normal_, calls_, context, out_, static_cast<uint32_t>(out_.pairs.size()));
-    walk.run(p, result);
-    out_.pairs.push_back(std::move(result));
+    return context;
   }
 
   void whole_task(Kind kind, uint32_t task) {
@@ -98,48 +105,71 @@ class Comparer {
   // Bytes of a stream may come in other portions; if all came, that is chance.
   void streams() {
     if (!normal_.timing) return;
-    std::map<std::pair<bool, Id>, int64_t>
-        totals;  // reads?, label of the descriptor: bytes of a - bytes of b
-    const auto count = [&](const Log& log, int sign) {
-      for (const Event& e : log.events) {
-        const Id label = stream(log, e);
-        if (label != 0 && e.number > 0) totals[{reads_stream(strings_[e.name]), label}] += sign * e.number;
-      }
-    };
     bool any = false;
     for (const Divergence& d : out_.divergences) any = any || may_be_portion(d);
     if (!any) return;
-    count(a_, 1);
-    count(b_, -1);
+    const Streams mine = count_streams(a_), theirs = count_streams(b_);
     for (Divergence& d : out_.divergences) {
       if (!may_be_portion(d)) continue;
-      const Log& log = d.a != NONE ? a_ : b_;
-      const Event& e = log.events[d.a != NONE ? d.a : d.b];
-      const auto it = totals.find({reads_stream(strings_[e.name]), stream(log, e)});
-      if (it != totals.end() && it->second == 0) {
-        d.timing = true;
-        d.note = "the same bytes in other portions";
+      const Event& e = event_of(d);
+      const StreamKey key{reads_stream(strings_[e.name]), stream_label(log_of(d), strings_, e)};
+      const auto a = mine.totals.find(key), b = theirs.totals.find(key);
+      if (a == mine.totals.end() || b == theirs.totals.end() || a->second.bytes != b->second.bytes) continue;
+      if (d.a != NONE && d.b != NONE) {
+        const Event &x = a_.events[d.a], &y = b_.events[d.b];
+        // The same bytes of the stream, and they are others.
+        if (!random_ && x.number == y.number && mine.at.at(d.a) == theirs.at.at(d.b)) continue;
+        // A descriptor that waits until all is written wrote in part.
+        if (y.number < x.number && !key.first && !a->second.in_part && !b->second.would_block &&
+            y.number < asked_for(b_, y))
+          continue;
       }
+      d.timing = true;
+      d.note = "the same bytes in other portions";
     }
   }
 
-  bool may_be_portion(const Divergence& d) const {
-    if (d.timing || d.pair == NONE || !out_.pairs[d.pair].parallel || d.count != 1 || d.kind == Kind::error)
-      return false;
-    const Log& log = d.a != NONE ? a_ : b_;
-    return stream(log, log.events[d.a != NONE ? d.a : d.b]) != 0;
+  using StreamKey = std::pair<bool, Id>;  // reads?, label of the descriptor
+  struct Total {
+    int64_t bytes = 0;
+    bool in_part = false;      // a call wrote less than it was asked to
+    bool would_block = false;  // the descriptor does not wait
+  };
+  struct Streams {
+    std::map<StreamKey, Total> totals;
+    std::unordered_map<uint32_t, int64_t> at;  // event: bytes of its stream before it
+  };
+  Streams count_streams(const Log& log) const {
+    Streams s;
+    for (uint32_t i = 0; i < log.events.size(); i++) {
+      const Event& e = log.events[i];
+      const Id label = stream_label(log, strings_, e);
+      if (label == 0) continue;
+      const bool reads = reads_stream(strings_[e.name]);
+      Total& t = s.totals[{reads, label}];
+      s.at[i] = t.bytes;
+      if (strings_[e.error] == "EAGAIN") t.would_block = true;
+      if (e.number > 0 && !e.has(EV_FAILED)) {
+        t.bytes += e.number;
+        t.in_part = t.in_part || (!reads && e.number < asked_for(log, e));
+      }
+    }
+    return s;
   }
 
-  // The label of the pipe or socket that the call reads or writes; 0 if it is none.
-  Id stream(const Log& log, const Event& e) const {
-    if (e.type != EventType::call || e.ref_count == 0 || e.has(EV_FAILED)) return 0;
+  // The length that write and sendto were given; 0 for calls with several buffers.
+  int64_t asked_for(const Log& log, const Event& e) const {
     const std::string_view name = strings_[e.name];
-    if (!reads_stream(name) && !writes_stream(name)) return 0;
-    const Ref& r = log.refs[e.first_ref];
-    if (r.kind != RefKind::fd) return 0;
-    const Id label = log.objects[r.object].label;
-    const std::string_view text = strings_[label];
-    return text.starts_with("pipe") || text.starts_with("socket") || text.starts_with("accept") ? label : 0;
+    if ((name != "write" && name != "sendto") || e.arg_count < 3) return 0;
+    return std::strtoll(std::string(strings_[log.args[e.first_arg + 2].text]).c_str(), nullptr, 0);
+  }
+
+  const Log& log_of(const Divergence& d) const { return d.a != NONE ? a_ : b_; }
+  const Event& event_of(const Divergence& d) const { return log_of(d).events[d.a != NONE ? d.a : d.b]; }
+
+  bool may_be_portion(const Divergence& d) const {
+    return !d.timing && d.pair != NONE && out_.pairs[d.pair].parallel && d.kind != Kind::error &&
+           !event_of(d).has(EV_FAILED) && stream_label(log_of(d), strings_, event_of(d)) != 0;
   }
 
   const Log &a_, &b_;

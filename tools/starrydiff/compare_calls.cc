@@ -14,12 +14,22 @@ constexpr std::array RETURNS_PID{"getpid", "gettid", "getppid",        "getpgid"
 
 constexpr int64_t MOMENT = 16;  // bytes
 
-// Data that is not text: most of it is escapes.
-bool binary(std::string_view quoted) {
-  return static_cast<size_t>(std::count(quoted.begin(), quoted.end(), '\\')) * 8 > quoted.size();
-}
-
 }  // namespace
+
+Id stream_label(const Log& log, const Strings& strings, const Event& e) {
+  if (e.type != EventType::call || e.ref_count == 0) return 0;
+  const std::string_view name = strings[e.name];
+  if (!reads_stream(name) && !writes_stream(name)) return 0;
+  const Ref& r = log.refs[e.first_ref];
+  if (r.kind != RefKind::fd) return 0;
+  const Id label = log.objects[r.object].label;
+  const std::string_view text = strings[label];
+  const bool packets = text.find("SOCK_DGRAM") != std::string_view::npos ||
+                       text.find("SOCK_SEQPACKET") != std::string_view::npos ||
+                       text.find("SOCK_RAW") != std::string_view::npos;
+  const bool stream = text.starts_with("pipe") || text.starts_with("socket") || text.starts_with("accept");
+  return stream && !packets ? label : 0;
+}
 
 const CallInfo* CallComparer::info_of(Id name) {
   if (name >= infos_.size()) infos_.resize(name + 64, {false, nullptr});
@@ -58,6 +68,12 @@ bool CallComparer::random(std::string_view name, const Event& a) const {
 std::string_view CallComparer::descriptor(const Event& a) const {
   if (a.ref_count == 0 || a_.refs[a.first_ref].kind != RefKind::fd) return {};
   return strings_[a_.objects[a_.refs[a.first_ref].object].label];
+}
+
+// Two descriptors that were made in the same way.
+bool CallComparer::alike(const Ref& a, const Ref& b) const {
+  return a.kind == RefKind::fd && b.kind == RefKind::fd &&
+         a_.objects[a.object].label == b_.objects[b.object].label;
 }
 
 // A mapping call within reserved room.
@@ -123,10 +139,10 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
     c.alone = t.alone;
     c.memory_call = info != nullptr && info->memory;
     c.absolute = name == "futex" || a.args.find("TIMER_ABSTIME") != std::string_view::npos;
-    const bool data = what != nullptr && what->kind.starts_with("BUF_IN");
-    c.random = (c.output && random(name, a)) ||
-               (data && t.random && binary(strings_[x.text]) && binary(strings_[y.text]));
+    c.random = c.output && random(name, a);
+    c.random_data = t.random && (!c.output || stream_label(a_, strings_, a) != 0);
     c.numbers = c.output && normal_.times && descriptor(a).starts_with("\"/proc/");
+    const uint32_t at_a = ra, at_b = rb;
     if (!matcher_.same_arg(a, x, ra, b, y, rb, c)) {
       const std::string_view sx = strings_[x.text], sy = strings_[y.text];
       // What a call that failed or is still waiting would have written is shown as an address.
@@ -151,6 +167,12 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
       v.kind = Kind::argument;
       v.arg = static_cast<int>(i);
       v.timing = by_chance;
+      // Which of several threads serves, or is asked to serve, which of several like descriptors is chance.
+      if (t.pools && normal_.timing && what != nullptr && what->fd && ra > at_a && rb > at_b &&
+          alike(a_.refs[at_a], b_.refs[at_b])) {
+        v.timing = true;
+        v.note = "a pool of threads shares these descriptors";
+      }
       return v;
     }
     if (strings_[x.text].ends_with("...")) cut_data_ = true;
@@ -170,15 +192,12 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
   if (a.has(EV_FAILED) || b.has(EV_FAILED)) {
     v.same = a.error == b.error;
     v.kind = a.has(EV_FAILED) && b.has(EV_FAILED) ? Kind::error : Kind::result;
-    if (t.parallel && normal_.timing && a.args.find("WNOHANG") != std::string_view::npos) v.timing = true;
     return v;
   }
   if (!same_number(name, a, b, t, info)) {
     v.same = false;
     const bool any_child = (name == "wait4" && a.args.starts_with("-1")) || a.args.starts_with("P_ALL");
-    if (t.parallel && normal_.timing &&
-        (name == "futex" || any_child || a.args.find("WNOHANG") != std::string_view::npos))
-      v.timing = true;
+    if (t.parallel && normal_.timing && (name == "futex" || any_child)) v.timing = true;
     // Files of /proc tell of the moment; a little more or less is no difference.
     if (normal_.times && descriptor(a).starts_with("\"/proc/") && std::abs(a.number - b.number) <= MOMENT)
       v.timing = true;

@@ -21,7 +21,12 @@ struct TaskContext {
   int64_t pid_digits = 0;  // how much longer process ids are in the second log
   bool raw = false;        // one of the logs has numbers only
   bool random = false;     // the program has asked for random bytes, so its data may be random
+  bool pool = false;       // other threads of its process have the same name but for numbers
+  bool pools = false;      // its process has such threads
 };
+
+// The label of the pipe or stream socket that a call reads or writes; 0 if there is none.
+Id stream_label(const Log& log, const Strings& strings, const Event& e);
 
 class CallComparer {
  public:
@@ -37,6 +42,7 @@ class CallComparer {
   const CallInfo* info_of(Id name);
   std::string_view descriptor(const Event& a) const;
   bool random(std::string_view name, const Event& a) const;
+  bool alike(const Ref& a, const Ref& b) const;
   bool reserved(const Log& log, const Event& e) const;
 
   const Log &a_, &b_;

@@ -46,12 +46,15 @@ uint32_t PairWalk::add(Divergence d) {
 bool PairWalk::by_chance(const Log& log, const Event& e) const {
   if (!normal_.timing || !context_.parallel) return false;
   if (e.flags & (EV_WAIT | EV_IDLE)) return true;
-  if (e.type != EventType::call || context_.alone || e.has(EV_FAILED)) return false;
-  const std::string_view name = strings_[e.name];
-  if (name == "brk") return true;
-  if (name != "mmap" && name != "munmap" && name != "mprotect" && name != "madvise") return false;
-  return e.ref_count > 0 &&
-         log.objects[log.refs[e.first_ref + (e.ret_is_ref ? e.ref_count - 1u : 0u)].object].arena;
+  if (context_.alone || e.has(EV_FAILED)) return false;
+  // How many stacks and heaps are reserved depends on which threads have ended.
+  return e.has(EV_HEAP) || (e.ret_is_ref && strings_[e.name] == "mmap" &&
+                            log.objects[log.refs[e.first_ref + e.ref_count - 1u].object].arena);
+}
+
+// A thread of a pool serves its descriptors as they become ready: their order is chance.
+bool PairWalk::served(const Event& e) const {
+  return normal_.timing && context_.pool && e.ref_count > 0 && a_.refs[e.first_ref].kind == RefKind::fd;
 }
 
 void PairWalk::idle_before(size_t i, size_t j) {
@@ -151,13 +154,13 @@ void PairWalk::gap(size_t i, size_t i_end, size_t j, size_t j_end) {
 void PairWalk::run(const TaskPair& p, PairResult& result) {
   result_ = &result;
   const Task &ta = a_.tasks[p.a], &tb = b_.tasks[p.b];
-  Id rt_sigreturn = 0;
+  Surroundings around{context_.parallel, context_.alone};
   for (const Log* log : {&a_, &b_})
     for (const uint32_t i : log->tasks[log == &a_ ? p.a : p.b].events)
       if (log->events[i].type == EventType::call && strings_[log->events[i].name] == "rt_sigreturn")
-        rt_sigreturn = log->events[i].name;
-  sa_ = fold(a_, ta.events, p.a_from, context_.parallel, normal_, rt_sigreturn);
-  sb_ = fold(b_, tb.events, p.b_from, context_.parallel, normal_, rt_sigreturn);
+        around.rt_sigreturn = log->events[i].name;
+  sa_ = fold(a_, ta.events, p.a_from, around, normal_);
+  sb_ = fold(b_, tb.events, p.b_from, around, normal_);
   cut_short_ = context_.parallel && normal_.timing && ended_by_others(a_, ta, strings_) &&
                ended_by_others(b_, tb, strings_);
   const auto ka = keys(sa_, 0, sa_.items.size()), kb = keys(sb_, 0, sb_.items.size());
@@ -171,6 +174,9 @@ void PairWalk::run(const TaskPair& p, PairResult& result) {
   gap(i, sa_.items.size(), j, sb_.items.size());
   idle_before(sa_.items.size(), sb_.items.size());
   find_moved();
+}
+
+void PairWalk::finish() {
   group_rest();
   signals();
   storms();
@@ -268,7 +274,7 @@ void PairWalk::find_moved() {
       Single& t = singles_[k];
       const uint32_t distance = t.row > s.row ? t.row - s.row : s.row - t.row;
       if (t.done) continue;
-      if (distance > ORDER_DISTANCE) continue;
+      if (distance > ORDER_DISTANCE && !served(a_.events[s.event])) continue;
       s.done = t.done = true;
       Divergence d;
       d.kind = Kind::order;
@@ -276,7 +282,7 @@ void PairWalk::find_moved() {
       d.b = t.event;
       d.row = s.row;
       d.line = a_.events[s.event].line;
-      d.timing = by_chance(a_, a_.events[s.event]);
+      d.timing = by_chance(a_, a_.events[s.event]) || served(a_.events[s.event]);
       const RowState state = d.timing ? RowState::timing : RowState::different;
       const uint32_t index = add(std::move(d));
       for (const uint32_t row : {s.row, t.row}) {
@@ -308,6 +314,7 @@ const Event* PairWalk::never_returned(const Single& s) const {
 
 void PairWalk::group_rest() {
   uint32_t open = NONE;  // the divergence that may grow
+  Id last_stream = 0;    // calls on one stream are grouped by themselves: compare.cc judges its bytes
   const Single* last = nullptr;
   uint32_t line = 0, row = 0;
   for (const Single& s : singles_) {
@@ -316,10 +323,11 @@ void PairWalk::group_rest() {
       if (result_->rows[row].a != NONE) line = a_.events[result_->rows[row].a].line;
     const Log& log = s.first ? a_ : b_;
     const Event& e = log.events[s.event];
-    const bool chance = by_chance(log, e) || (cut_short_ && s.row > last_match_);
+    const bool chance = by_chance(log, e) || s.pooled || (cut_short_ && s.row > last_match_);
     const bool hangs = e.has(EV_UNFINISHED);
+    const Id stream = e.has(EV_FAILED) ? 0 : stream_label(log, strings_, e);
     if (open != NONE && last->first == s.first && last->row + 1 == s.row &&
-        out_.divergences[open].timing == chance && !hangs) {
+        out_.divergences[open].timing == chance && !hangs && stream == last_stream) {
       out_.divergences[open].count++;
     } else {
       Divergence d;
@@ -328,6 +336,7 @@ void PairWalk::group_rest() {
       d.row = s.row;
       d.line = line;
       d.timing = chance && !(hangs && !s.first);
+      if (s.pooled) d.note = "another thread of its pool has made it";
       if (hangs) {
         d.note = s.first ? "did not return in the first log" : "never returned";
         if (const Event* partner = never_returned(s)) {
@@ -340,6 +349,7 @@ void PairWalk::group_rest() {
     result_->rows[s.row].divergence = open;
     result_->rows[s.row].state = out_.divergences[open].timing ? RowState::timing : RowState::different;
     last = &s;
+    last_stream = stream;
   }
 }
 

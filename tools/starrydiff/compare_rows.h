@@ -21,16 +21,21 @@ class PairWalk {
         context_(context),
         out_(out),
         pair_(pair) {}
-  void run(const TaskPair& p, PairResult& result);
-
- private:
   struct Single {  // a call without a partner
     uint32_t row;
     bool first;  // of log a
     uint32_t event;
     uint64_t key;
     bool done = false;
+    bool pooled = false;  // another thread of its pool has made it
   };
+  // `result` stays where it is until finish() has returned.
+  void run(const TaskPair& p, PairResult& result);
+  std::vector<Single>& singles() { return singles_; }
+  // What is left without a partner becomes divergences.
+  void finish();
+
+ private:
   void gap(size_t i, size_t i_end, size_t j, size_t j_end);
   void both(size_t i, size_t j);
   void lone(size_t k, bool first);
@@ -41,6 +46,7 @@ class PairWalk {
   void storms();
   uint32_t line_before(uint32_t row) const;
   bool by_chance(const Log& log, const Event& e) const;
+  bool served(const Event& e) const;
   uint32_t add(Divergence d);
   const Event* never_returned(const Single& s) const;
 

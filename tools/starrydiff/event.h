@@ -29,6 +29,7 @@ enum EventFlag : uint16_t {
   EV_FAILED = 16,   // returned -1 with an errno, or a restart code
   EV_WAIT = 32,     // a call that waits for something, with an ordinary result
   EV_IDLE = 64,     // a call that changes nothing: fold.h
+  EV_HEAP = 128,    // malloc's share-out: brk, and what it does within reserved room
 };
 
 struct Event {
@@ -93,8 +94,9 @@ struct BadLine {
 // What references are made to: a mapped region, an open file.
 struct Object {
   RefKind kind = RefKind::address;
-  Id label = 0;        // "mmap 3", "/etc/passwd", "pipe2", ...
-  bool arena = false;  // a region that malloc reserves for a thread: where it begins depends on chance
+  Id label = 0;         // "mmap 3", "/etc/passwd", "pipe2", ...
+  uint32_t origin = 0;  // of a copy (dup): the object that was copied; 0: itself
+  bool arena = false;   // a region that malloc reserves for a thread: where it begins depends on chance
 };
 
 struct Log {

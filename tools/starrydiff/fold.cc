@@ -35,18 +35,20 @@ std::vector<bool> asynchronous(const Log& log, const std::vector<uint32_t>& even
 
 }  // namespace
 
-Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, bool parallel,
-              const Normal& normal, Id rt_sigreturn) {
+Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, const Surroundings& around,
+              const Normal& normal) {
   Sequence s;
-  const bool chance = parallel && normal.timing;
-  const std::vector<bool> async = chance ? asynchronous(log, events, rt_sigreturn) : std::vector<bool>();
-  const auto aside = [&](size_t k) { return log.events[events[k]].has(EV_IDLE) || async[k]; };
+  const bool chance = around.parallel && normal.timing;
+  const std::vector<bool> async =
+      chance ? asynchronous(log, events, around.rt_sigreturn) : std::vector<bool>();
+  const uint16_t idle = around.alone ? EV_IDLE : EV_IDLE | EV_HEAP;
+  const auto aside = [&](size_t k) { return (log.events[events[k]].flags & idle) != 0 || async[k]; };
   s.items.reserve(events.size() - std::min<size_t>(from, events.size()));
   for (size_t i = from; i < events.size();) {
     if (chance && aside(i)) {
       const size_t begin = i;
       for (; i < events.size() && aside(i); i++)
-        if (async[i] && !log.events[events[i]].has(EV_IDLE))
+        if (async[i] && (log.events[events[i]].flags & idle) == 0)
           s.asynchronous.push_back({log.events[events[i]].key, events[i]});
       s.idle.push_back(
           {static_cast<uint32_t>(s.items.size()), events[begin], static_cast<uint32_t>(i - begin)});

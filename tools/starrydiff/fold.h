@@ -31,9 +31,12 @@ struct Sequence {
   std::vector<Item> asynchronous;
 };
 
-// parallel: the task's process has other threads, or there are other processes.
-// rt_sigreturn: the number of that name.
-Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, bool parallel,
-              const Normal& normal, Id rt_sigreturn);
+struct Surroundings {
+  bool parallel = false;  // the task's process has other threads, or there are other processes
+  bool alone = true;      // the process has one thread
+  Id rt_sigreturn = 0;    // the number of that name
+};
+Sequence fold(const Log& log, const std::vector<uint32_t>& events, uint32_t from, const Surroundings& around,
+              const Normal& normal);
 
 }  // namespace starry::diff

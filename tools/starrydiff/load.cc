@@ -130,10 +130,11 @@ void set_result(Event& e, std::string_view ret, Strings& strings) {
     e.flags &= static_cast<uint16_t>(~EV_FAILED);
 }
 
-Log read_text(std::string_view text, Strings& strings, const std::string& path) {
-  Log log;
-  log.path = path;
-  log.files.push_back(std::make_shared<const std::string>(text));
+namespace {
+
+// Reads the text of one file in whatever form it is.
+void read_whole(std::string text, Log& log, Strings& strings) {
+  log.files.push_back(std::make_shared<const std::string>(std::move(text)));
   const std::string_view kept = *log.files[0];
   if (looks_like_json(kept)) {
     read_json(kept, log, strings);
@@ -143,34 +144,31 @@ Log read_text(std::string_view text, Strings& strings, const std::string& path) 
     log.format = "strace";
     read_strace(kept, log, strings);
   }
+}
+
+}  // namespace
+
+Log read_text(std::string_view text, Strings& strings, const std::string& path) {
+  Log log;
+  log.path = path;
+  read_whole(std::string(text), log, strings);
   finish(log, strings);
   return log;
 }
 
 Log read_log(const std::string& path, Strings& strings) {
   Log log;
-  if (path != "-" && !fs::exists(path)) {
+  const bool set = path != "-" && !fs::exists(path);
+  if (set) {
     const auto files = set_of(path);
     if (files.empty()) throw ReadError(path + ": " + strerror(ENOENT));
-    log.path = path;
     log.format = "strace";
     read_set(files, log, strings);
-    finish(log, strings);
   } else {
-    std::string text = read_file(path);
-    log.path = path;
-    log.files.push_back(std::make_shared<const std::string>(std::move(text)));
-    const std::string_view kept = *log.files[0];
-    if (looks_like_json(kept)) {
-      read_json(kept, log, strings);
-    } else if (looks_like_kernel_log(kept)) {
-      read_kernel_log(kept, log, strings);
-    } else {
-      log.format = "strace";
-      read_strace(kept, log, strings);
-    }
-    finish(log, strings);
+    read_whole(read_file(path), log, strings);
   }
+  log.path = path;
+  finish(log, strings);
   if (log.events.empty()) throw ReadError(path + ": no system call in it");
   return log;
 }

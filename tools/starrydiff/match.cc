@@ -139,7 +139,7 @@ bool Matcher::same_number(std::string_view a, std::string_view b, std::string_vi
 }
 
 bool Matcher::same_string(std::string_view a, std::string_view b, const Context& c) {
-  if (normal_.random && c.random) return true;
+  if (normal_.random && (c.random || (c.random_data && binary(a) && binary(b)))) return true;
   const Quoted qa = quoted(a, 0), qb = quoted(b, 0);
   size_t i = 0, j = 0;
   const std::string_view x = qa.text, y = qb.text;

@@ -27,9 +27,10 @@ class Matcher {
     std::string_view call;
     bool pid_kind = false;  // the argument is a process id
     bool output = false;
-    bool random = false;    // bytes that differ by design
-    bool numbers = false;   // numbers in its text differ by design (/proc)
-    bool absolute = false;  // its times are points in time
+    bool random = false;       // bytes that differ by design
+    bool random_data = false;  // strings that are not text differ by design
+    bool numbers = false;      // numbers in its text differ by design (/proc)
+    bool absolute = false;     // its times are points in time
     bool alone = true;
     bool memory_call = false;
   };

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "calls.h"
 #include "lexer.h"
@@ -50,6 +51,7 @@ class Normaliser {
   void run() {
     log_.args.clear();
     log_.refs.clear();
+    random_ = normal_.random && asks_for_random(log_, strings_);
     for (Event& e : log_.events) {
       e.first_arg = static_cast<uint32_t>(log_.args.size());
       e.first_ref = static_cast<uint32_t>(log_.refs.size());
@@ -204,8 +206,13 @@ class Normaliser {
 
   void hash_arg(Event& e, std::string_view name, const CallInfo* info, int index, const ArgInfo& what,
                 std::string_view arg, bool output) {
-    if (output || what.output || skip_in_key(name, info, index, what)) return;
     const auto place = static_cast<uint64_t>(index) + 2;
+    if (output && index == 1 && (name == "read" || name == "pread64") && reads_file(e)) {
+      // What a file holds does not depend on the moment: it tells equal reads apart.
+      e.key = mix(e.key, mix(place, hash_stable(arg, what)));
+      return;
+    }
+    if (output || what.output || skip_in_key(name, info, index, what)) return;
     if (normal_.scalar_keys) {
       if (what.fd || what.pointer || what.kind.starts_with("SHOW") || arg == "?") return;
       if (what.kind.starts_with("BUF") || arg.find('"') != std::string_view::npos) return;
@@ -221,6 +228,13 @@ class Normaliser {
     e.key = mix(e.key, mix(place, hash_stable(arg, what)));
   }
 
+  bool reads_file(const Event& e) const {
+    if (normal_.scalar_keys || log_.refs.size() == e.first_ref) return false;
+    const std::string_view label = strings_[log_.objects[log_.refs[e.first_ref].object].label];
+    return label.starts_with("\"") && !label.starts_with("\"/proc/") && !label.starts_with("\"/sys/") &&
+           !label.starts_with("\"/dev/");
+  }
+
   // The argument without what differs between runs.
   uint64_t hash_stable(std::string_view arg, const ArgInfo& what) {
     uint64_t h = 1;
@@ -228,7 +242,8 @@ class Normaliser {
     for (size_t i = 0; i < arg.size();) {
       const char c = arg[i];
       if (c == '"') {
-        const size_t end = string_end(arg, i), stop = std::min(end, i + 24);
+        const size_t end = string_end(arg, i);
+        const size_t stop = random_ && binary(arg.substr(i, end - i)) ? i : std::min(end, i + 24);
         bool number = false;
         for (; i < stop; i++) {
           if (digit(arg[i])) {
@@ -297,7 +312,12 @@ class Normaliser {
       const bool arena = e.args.find("PROT_NONE") != std::string_view::npos ||
                          e.args.find("MAP_NORESERVE") != std::string_view::npos ||
                          e.args.find("MAP_STACK") != std::string_view::npos;
-      return return_ref(e, objects_.map(e.task, static_cast<uint64_t>(e.number), length, fixed, arena));
+      const Ref r = objects_.map(e.task, static_cast<uint64_t>(e.number), length, fixed, arena);
+      if (is_block(e)) {
+        Id& label = log_.objects[r.object].label;
+        label = strings_.intern("block " + std::string(strings_[label]));
+      }
+      return return_ref(e, r);
     }
     if (name == "brk") return return_ref(e, objects_.brk(e.task, static_cast<uint64_t>(e.number)));
     if (name == "munmap") return objects_.unmap(e.task, address_arg(e, 0), length_arg(e, 1));
@@ -386,10 +406,43 @@ class Normaliser {
       if (name != "rt_sigreturn" && !e.has(EV_UNFINISHED) && (!poll || e.number == 0)) e.flags |= EV_IDLE;
     } else if (error == "EAGAIN" && (reads_stream(name) || name.starts_with("accept"))) {
       e.flags |= EV_IDLE | EV_WAIT;
+    } else if (((e.number == 0 && name == "wait4") || error == "ECHILD") && !e.has(EV_UNFINISHED) &&
+               e.args.find("WNOHANG") != std::string_view::npos) {
+      e.flags |= EV_IDLE;  // no child has ended yet, or there is none any more
+    } else if (name == "read" && ended_before(e)) {
+      e.flags |= EV_IDLE;
     } else if (!e.has(EV_FAILED) && !e.has(EV_UNFINISHED) &&
                (only_asks(name) || (name == "prctl" && e.args.starts_with("PR_GET_NAME")))) {
       e.flags |= EV_IDLE;
     }
+    if (!e.has(EV_FAILED) && !e.has(EV_UNFINISHED) && is_heap(e, name)) e.flags |= EV_HEAP;
+  }
+
+  // brk that did what was asked; memory as malloc asks for it, and calls within it.
+  bool is_heap(const Event& e, std::string_view name) const {
+    if (name == "brk") return e.args == "NULL" || e.args == e.ret;
+    if (name == "mmap") return is_block(e) || e.args.find("MAP_NORESERVE") != std::string_view::npos;
+    if (name != "munmap" && name != "mprotect" && name != "madvise") return false;
+    if (log_.refs.size() == e.first_ref) return false;
+    const Object& o = log_.objects[log_.refs[e.first_ref].object];
+    return o.arena || strings_[o.label].starts_with("block ");
+  }
+
+  // A large block of malloc: whether one is free to be used again depends on other threads.
+  static bool is_block(const Event& e) {
+    return e.args.starts_with("NULL, ") &&
+           e.args.ends_with(", PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0");
+  }
+
+  // A read at the end of a file that has been there before: it asks whether there is something now.
+  bool ended_before(const Event& e) {
+    if (e.has(EV_FAILED) || e.has(EV_UNFINISHED) || log_.refs.size() == e.first_ref) return false;
+    const uint32_t object = log_.refs[e.first_ref].object;
+    if (e.number != 0) {
+      ended_.erase(object);
+      return false;
+    }
+    return !ended_.insert(object).second;
   }
 
   bool is_wait(Id id, std::string_view name) {
@@ -404,9 +457,11 @@ class Normaliser {
   Objects objects_;
   std::string buffer_;
   bool absolute_ = false;
+  bool random_ = false;  // binary data of this program may be random
   std::vector<std::pair<bool, const CallInfo*>> infos_;
   std::vector<int8_t> waits_;
   std::unordered_map<uint32_t, uint64_t> interrupted_;  // task: key of the call
+  std::unordered_set<uint32_t> ended_;                  // descriptors whose last read was at the end
 };
 
 }  // namespace
@@ -451,6 +506,25 @@ bool time_field(std::string_view f) {
 bool inode_field(std::string_view f) {
   return f == "st_ino" || f == "stx_ino" || f == "d_ino" || f == "st_dev" || f == "d_off" ||
          f == "stx_mnt_id" || f == "stx_dev_major" || f == "stx_dev_minor";
+}
+
+bool asks_for_random(const Log& log, const Strings& strings) {
+  return std::any_of(log.events.begin(), log.events.end(), [&](const Event& e) {
+    const std::string_view name = strings[e.name];
+    return (name == "getrandom" && !e.args.ends_with(", 8, GRND_NONBLOCK")) ||
+           (name.starts_with("open") && e.args.find("/dev/urandom\"") != std::string_view::npos);
+  });
+}
+
+bool binary(std::string_view quoted) {
+  constexpr size_t ENOUGH = 4;
+  size_t bytes = 0;
+  for (size_t i = 0; i + 1 < quoted.size(); i++) {
+    if (quoted[i] != '\\') continue;
+    if (digit(quoted[i + 1]) || quoted[i + 1] == 'x') bytes++;
+    i++;
+  }
+  return bytes >= ENOUGH || bytes * 8 > quoted.size();
 }
 
 void normalise(Log& log, Strings& strings, const Normal& normal) { Normaliser(log, strings, normal).run(); }

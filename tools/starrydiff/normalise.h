@@ -20,7 +20,12 @@ struct Normal {
   bool* by_name(std::string_view name);
 };
 
-// Fills args, refs, objects, keys and the flags EV_WAIT and EV_IDLE.
+// More than the 8 bytes that malloc asks for at the start of every program: its data may be random.
+bool asks_for_random(const Log& log, const Strings& strings);
+// Data that is not text: several bytes of the quoted string are numbers.
+bool binary(std::string_view quoted);
+
+// Fills args, refs, objects, keys and the flags EV_WAIT, EV_IDLE and EV_HEAP.
 void normalise(Log& log, Strings& strings, const Normal& normal);
 
 // True if numbers of this field are times, as in {tv_sec=1}.

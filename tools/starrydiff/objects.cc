@@ -82,7 +82,8 @@ void Objects::close_fd(uint32_t task, int number) { fds(task).objects.erase(numb
 void Objects::dup_fd(uint32_t task, int from, int to) {
   const uint32_t object = fd(task, from).object;
   const Id label = log_.objects[object].label;
-  new_fd(task, to, strings_[label]);
+  const uint32_t copy = new_fd(task, to, strings_[label]).object;
+  log_.objects[copy].origin = log_.objects[object].origin != 0 ? log_.objects[object].origin : object;
 }
 
 Ref Objects::map(uint32_t task, uint64_t at, uint64_t length, bool inside, bool arena) {

@@ -61,21 +61,36 @@ class Pairer {
   struct Start {
     uint32_t task, from;
   };
-  // Where the program may begin: at the beginning of the log; if that is no execve, at any execve too.
-  std::vector<Start> starts(const Log& log) const {
-    std::vector<Start> out;
-    bool whole = true;
-    for (uint32_t t = 0; t < log.tasks.size(); t++) {
-      if (log.tasks[t].parent != NO_TASK || log.tasks[t].events.empty()) continue;
-      out.push_back({t, 0});
-      if (!is_exec(log.events[log.tasks[t].events[0]])) whole = false;
-    }
-    if (whole) return out;
+  // The program that an execve at this place starts, without its directory; empty if there is none.
+  std::string_view program(const Log& log, const Start& s) const {
+    const Event& e = log.events[log.tasks[s.task].events[s.from]];
+    if (!is_exec(e)) return {};
+    std::string_view path = e.args.substr(std::min(e.args.size(), e.args.find('"') + 1));
+    path = path.substr(0, path.find('"'));
+    return path.substr(path.rfind('/') + 1);
+  }
+
+  // Where the program may begin: at the beginning of the log; if `other` begins with none of the programs
+  // that begin there, as when a shell starts it, at any execve too.
+  std::vector<Start> starts(const Log& log, const Log& other) const {
+    std::vector<Start> out = roots_of(log);
+    const std::vector<Start> theirs = roots_of(other);
+    for (const Start& s : out)
+      for (const Start& t : theirs)
+        if (const std::string_view name = program(log, s); !name.empty() && name == program(other, t))
+          return out;
     for (uint32_t t = 0; t < log.tasks.size() && out.size() < 1000; t++) {
       const auto& events = log.tasks[t].events;
       for (uint32_t i = 0; i < events.size(); i++)
         if (is_exec(log.events[events[i]])) out.push_back({t, i});
     }
+    return out;
+  }
+
+  static std::vector<Start> roots_of(const Log& log) {
+    std::vector<Start> out;
+    for (uint32_t t = 0; t < log.tasks.size(); t++)
+      if (log.tasks[t].parent == NO_TASK && !log.tasks[t].events.empty()) out.push_back({t, 0});
     return out;
   }
 
@@ -85,7 +100,7 @@ class Pairer {
   }
 
   void roots() {
-    const std::vector<Start> as = starts(a_), bs = starts(b_);
+    const std::vector<Start> as = starts(a_, b_), bs = starts(b_, a_);
     if (as.empty() || bs.empty()) return;
     if (as.size() == 1 && bs.size() == 1) return add(as[0].task, bs[0].task);
     std::vector<Bag> bags;
@@ -99,7 +114,9 @@ class Pairer {
         if (used_b_[bs[k].task]) continue;
         const bool same_name =
             a_.tasks[s.task].name != 0 && a_.tasks[s.task].name == b_.tasks[bs[k].task].name;
-        const double score = alike(mine, bags[k]) + (same_name ? 1 : 0);
+        const std::string_view name = program(a_, s);
+        const bool same_program = !name.empty() && name == program(b_, bs[k]);
+        const double score = alike(mine, bags[k]) + (same_name ? 1 : 0) + (same_program ? 1 : 0);
         if (score > best) {
           best = score;
           at = k;
