@@ -48,6 +48,34 @@ TEST(DiffChance, WhichDescriptorAThreadOfAPoolServes) {
   EXPECT_EQ(w.c.counted, 1u);
 }
 
+TEST(DiffChance, ThreadsOfAPoolAreWhoDidTheirWork) {
+  World w;
+  const auto by = [&](const char* who) {
+    std::string s;
+    for (int i = 0; i < 20; i++)
+      s += fmt::format("{} setsockopt(5, SOL_SOCKET, SO_SNDBUF, [{}], 4) = 0\n", who, i);
+    return s;
+  };
+  w.compare(loops(by("2"), "3 close(9) = 0\n"), loops(by("3"), "2 close(9) = 0\n"));
+  EXPECT_EQ(w.c.counted, 0u) << verdict(w.c, w.strings);
+  // A wake is saved if the thread is awake.
+  const std::string pipe = "1 pipe2([8, 9], 0) = 0\n";
+  w.compare(loops("1 write(9, \"\\0\", 1) = 1\n2 read(8, \"\\0\", 64) = 1\n", "", pipe), loops("", "", pipe));
+  EXPECT_EQ(w.c.counted, 0u) << verdict(w.c, w.strings);
+}
+
+TEST(DiffChance, WhichThreadTakesASignal) {
+  World w;
+  const auto signal = [](int who) {
+    return fmt::format("{} --- SIGINT {{si_signo=SIGINT, si_code=SI_USER, si_pid=77, si_uid=0}} ---\n", who);
+  };
+  w.compare(loops(signal(2), ""), loops(signal(3), ""));
+  EXPECT_EQ(w.c.counted, 0u) << verdict(w.c, w.strings);
+  const std::string end = "2 exit(0) = ?\n";
+  w.compare(loops(signal(2) + end, ""), loops(end, ""));
+  EXPECT_EQ(w.c.counted, 1u);
+}
+
 TEST(DiffChance, WhereTheHeapGrowsWhileThreadsShareIt) {
   World w;
   const auto reads = [](int before) {

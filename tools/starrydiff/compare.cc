@@ -68,6 +68,7 @@ class Comparer {
     for (uint32_t i = 0; i < pairs.size(); i++) {
       TaskContext context = surroundings(pairs[i], many);
       context.pool = pool_of[i] != NO_POOL;
+      context.swapped = context.pool && a_.tasks[pairs[i].a].name != b_.tasks[pairs[i].b].name;
       for (uint32_t k = 0; k < pairs.size(); k++)
         context.pools |= pool_of[k] != NO_POOL && a_.tasks[pairs[k].a].leader == a_.tasks[pairs[i].a].leader;
       out_.pairs[i].tasks = pairs[i];
@@ -77,6 +78,26 @@ class Comparer {
     }
     if (normal_.timing) match_pools(walks, pool_of);
     for (PairWalk& w : walks) w.finish();
+    if (normal_.timing) signals();
+  }
+
+  // A signal to a process is taken by whichever of its threads is in reach.
+  void signals() {
+    std::map<std::pair<uint32_t, Id>, std::vector<Divergence*>> missing;  // process and signal
+    const auto lone = [&](const Divergence& d, Kind kind) {
+      return d.kind == kind && !d.timing && d.pair != NONE && event_of(d).type == EventType::signal;
+    };
+    const auto process = [&](const Divergence& d) { return a_.tasks[out_.pairs[d.pair].tasks.a].leader; };
+    for (Divergence& d : out_.divergences)
+      if (lone(d, Kind::missing)) missing[{process(d), event_of(d).name}].push_back(&d);
+    for (Divergence& d : out_.divergences) {
+      if (!lone(d, Kind::extra)) continue;
+      auto& others = missing[{process(d), event_of(d).name}];
+      if (others.empty()) continue;
+      d.timing = others.back()->timing = true;
+      d.note = others.back()->note = "another thread of the process took it";
+      others.pop_back();
+    }
   }
 
   TaskContext surroundings(const TaskPair& p, bool many) const {
@@ -86,9 +107,18 @@ class Comparer {
     context.parallel = many;
     context.raw = a_.raw || b_.raw;
     context.random = random_;
+    context.reaped = reaped(a_, ta) == reaped(b_, tb);
     if (ta.tgid > 0 && tb.tgid > 0)
       context.pid_digits = static_cast<int64_t>(digits(tb.tgid)) - static_cast<int64_t>(digits(ta.tgid));
     return context;
+  }
+
+  // Children whose ends the task was told of.
+  size_t reaped(const Log& log, const Task& task) const {
+    return static_cast<size_t>(std::count_if(task.events.begin(), task.events.end(), [&](uint32_t i) {
+      const Event& e = log.events[i];
+      return e.type == EventType::call && e.number > 0 && strings_[e.name] == "wait4";
+    }));
   }
 
   void whole_task(Kind kind, uint32_t task) {

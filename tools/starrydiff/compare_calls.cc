@@ -167,6 +167,8 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
       v.kind = Kind::argument;
       v.arg = static_cast<int>(i);
       v.timing = by_chance;
+      // The thread's number, and the CPU that goes with it.
+      if (t.swapped && (name == "sched_setaffinity" || a.args.starts_with("PR_SET_NAME"))) v.timing = true;
       // Which of several threads serves, or is asked to serve, which of several like descriptors is chance.
       if (t.pools && normal_.timing && what != nullptr && what->fd && ra > at_a && rb > at_b &&
           alike(a_.refs[at_a], b_.refs[at_b])) {
@@ -191,6 +193,10 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
   if (a.ret.starts_with('?') && b.ret.starts_with('?') && a.error == b.error) return v;
   if (a.has(EV_FAILED) || b.has(EV_FAILED)) {
     v.same = a.error == b.error;
+    // What rt_sigreturn seems to return is what the interrupted program had in a register; only a call that
+    // was interrupted and not restarted is a result.
+    if (name == "rt_sigreturn" && strings_[a.error] != "EINTR" && strings_[b.error] != "EINTR")
+      v.timing = t.parallel;
     v.kind = a.has(EV_FAILED) && b.has(EV_FAILED) ? Kind::error : Kind::result;
     return v;
   }

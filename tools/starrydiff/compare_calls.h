@@ -22,6 +22,8 @@ struct TaskContext {
   bool raw = false;        // one of the logs has numbers only
   bool random = false;     // the program has asked for random bytes, so its data may be random
   bool pool = false;       // other threads of its process have the same name but for numbers
+  bool reaped = true;      // it waited for as many children in both logs
+  bool swapped = false;    // paired with a thread of its pool that has another number
   bool pools = false;      // its process has such threads
 };
 

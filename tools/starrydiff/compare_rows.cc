@@ -46,7 +46,17 @@ uint32_t PairWalk::add(Divergence d) {
 bool PairWalk::by_chance(const Log& log, const Event& e) const {
   if (!normal_.timing || !context_.parallel) return false;
   if (e.flags & (EV_WAIT | EV_IDLE)) return true;
+  // A shell waits for its children in a handler or outside of it.
+  if (context_.reaped && e.number > 0 && e.args.starts_with("-1") && strings_[e.name] == "wait4") return true;
   if (context_.alone || e.has(EV_FAILED)) return false;
+  // Threads of a pool are woken through pipes; a wake is saved if they are awake.
+  if (context_.pools && e.ref_count > 0 && log.refs[e.first_ref].kind == RefKind::fd) {
+    const std::string_view label = strings_[log.objects[log.refs[e.first_ref].object].label];
+    const std::string_view name = strings_[e.name];
+    if ((label.starts_with("pipe") || label.starts_with("eventfd")) &&
+        (reads_stream(name) || writes_stream(name)))
+      return true;
+  }
   // How many stacks and heaps are reserved depends on which threads have ended.
   return e.has(EV_HEAP) || (e.ret_is_ref && strings_[e.name] == "mmap" &&
                             log.objects[log.refs[e.first_ref + e.ref_count - 1u].object].arena);

@@ -29,8 +29,11 @@ bool in_time(std::string_view s, size_t begin, size_t end) {
   const auto at = [&](size_t i) { return i < s.size() ? s[i] : '\0'; };
   const bool before = begin >= 2 && digit(s[begin - 2]) &&
                       (s[begin - 1] == ':' || s[begin - 1] == '-' || s[begin - 1] == '.');
+  // "2026-11-23/14/": the hour.
+  const bool hour = begin >= 11 && s[begin - 1] == '/' && s[begin - 4] == '-' && s[begin - 7] == '-' &&
+                    digit(s[begin - 2]) && digit(s[begin - 5]) && digit(s[begin - 8]);
   const bool after = (at(end) == ':' || at(end) == '-' || at(end) == '.') && digit(at(end + 1));
-  return before || after;
+  return before || hour || after;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <unordered_map>
 
 namespace starry::diff {
@@ -145,8 +146,64 @@ class Pairer {
     return out;
   }
 
+  // Threads whose names differ in digits only share work: which of them did what is chance, so they are
+  // paired by what they did, and by name where that does not decide.
+  using Pools = std::map<std::string, std::vector<uint32_t>>;
+  Pools pools_of(const Log& log, const std::map<Group, std::vector<uint32_t>>& children,
+                 uint32_t parent) const {
+    Pools out;
+    for (const auto& [group, list] : children) {
+      if (!group.first || group.second == log.tasks[parent].name) continue;
+      std::string name;
+      for (const char c : strings_[group.second])
+        if (c < '0' || c > '9') name += c;
+      out[name].insert(out[name].end(), list.begin(), list.end());
+    }
+    std::erase_if(out, [](const auto& pool) { return pool.second.size() < 2; });
+    return out;
+  }
+
+  // Names and numbers of all calls.
+  Bag whole(const Log& log, uint32_t task) const {
+    Bag names;
+    for (const uint32_t i : log.tasks[task].events)
+      if (const Event& e = log.events[i]; e.type == EventType::call && !e.has(EV_IDLE)) names[e.name]++;
+    return names;
+  }
+
+  void match_pool(std::vector<uint32_t> as, const std::vector<uint32_t>& bs) {
+    if (as.size() > MAX_COMPARED || bs.size() > MAX_COMPARED) return;
+    std::stable_sort(as.begin(), as.end(), [&](uint32_t x, uint32_t y) {
+      return a_.tasks[x].events.size() > a_.tasks[y].events.size();
+    });
+    std::vector<Bag> bags;
+    for (const uint32_t b : bs) bags.push_back(whole(b_, b));
+    for (const uint32_t a : as) {
+      const Bag mine = whole(a_, a);
+      constexpr double SAME_NAME = 0.2;
+      double best = -1;
+      size_t at = bs.size();
+      for (size_t k = 0; k < bs.size(); k++) {
+        if (used_b_[bs[k]]) continue;
+        const double score =
+            alike(mine, bags[k]) + (a_.tasks[a].name == b_.tasks[bs[k]].name ? SAME_NAME : 0);
+        if (score <= best) continue;
+        best = score;
+        at = k;
+      }
+      if (at < bs.size()) add(a, bs[at]);
+    }
+  }
+
   void children(const TaskPair p) {
     auto mine = groups(a_, p.a, p.a_from, used_a_), theirs = groups(b_, p.b, p.b_from, used_b_);
+    const Pools my_pools = pools_of(a_, mine, p.a), their_pools = pools_of(b_, theirs, p.b);
+    for (const auto& [name, pool] : my_pools)
+      if (const auto it = their_pools.find(name); it != their_pools.end()) match_pool(pool, it->second);
+    if (!my_pools.empty()) {
+      mine = groups(a_, p.a, p.a_from, used_a_);
+      theirs = groups(b_, p.b, p.b_from, used_b_);
+    }
     for (auto& [group, list] : mine)
       if (const auto it = theirs.find(group); it != theirs.end()) match(list, it->second);
     // What is left, by behaviour alone: the names may be unknown on one side.
