@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """trace_agrees.py STARRYRUN [NAME...]: the same programs under `strace -f` natively and under starryrun: after
 the normalisation of lib/strace_lines.py the logs agree line for line, thread by thread. Where two kernels may
-differ is in ACCEPTED, with the reason; where the same is only written differently, in SPELLINGS. NAMEs choose
-programs; with one of them the differences are shown."""
+differ is in ACCEPTED, with the reason. NAMEs choose programs; with one of them the differences are shown."""
 import difflib
 import os
 import shutil
@@ -12,7 +11,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from world import *  # noqa: E402,F403
 import strace_lines  # noqa: E402
-from trace_programs import ACCEPTED, PROGRAMS, RACES, RACING, SPELLINGS  # noqa: E402
+from trace_programs import ACCEPTED, ENCODE, PROGRAMS, RACES, RACING  # noqa: E402
 
 GUEST_PROGRAMS = os.path.join(os.path.dirname(STARRYRUN), "guest")
 AS_USER = []
@@ -37,7 +36,7 @@ def traced(name, tracer, command):
 def differences(native, guest):
     for name in sorted(set(native) | set(guest)):
         # Accepted lines are compared by their class only, so that they cannot hide each other.
-        sides = [[class_of(line) or spelled(line) for line in side.get(name, [])] for side in (native, guest)]
+        sides = [[class_of(line) or line for line in side.get(name, [])] for side in (native, guest)]
         for line in difflib.unified_diff(*sides, name, name, lineterm="", n=0):
             if not line.startswith(("---", "+++", "@@")) or line.startswith(("--- SIG", "---- SIG", "+--- SIG", "++++ ", "-+++ ")):
                 yield name, line
@@ -49,12 +48,6 @@ def class_of(line):
             used.add(name)
             return f"<{name}>"
     return None
-
-
-def spelled(line):
-    for pattern, replacement in SPELLINGS:
-        line = pattern.sub(replacement, line)
-    return line
 
 
 if shutil.which("strace") is None:
@@ -70,12 +63,15 @@ if subprocess.run(AS_USER + ["strace", "-o", "/dev/null", "true"], stderr=subpro
     print("SKIPPED: ptrace is not allowed here")
     sys.exit(SKIPPED)
 
+VIDEO = os.path.join(DIR, "video.mp4")
+if shutil.which(ENCODE[0]):
+    subprocess.run([*ENCODE, VIDEO], stdin=subprocess.DEVNULL, timeout=60)
 used, compared, lines = set(), 0, 0
 chosen = sys.argv[2:]
 for name, command in PROGRAMS:
     if chosen and name not in chosen:
         continue
-    command = [word.replace("GUEST", GUEST_PROGRAMS) for word in command]
+    command = [word.replace("GUEST", GUEST_PROGRAMS).replace("VIDEO", VIDEO) for word in command]
     if shutil.which(command[0]) is None:
         print(f"      {name}: {command[0]} is not here")
         continue

@@ -114,8 +114,14 @@ SysResult mce_kill(Task& t, const Args& a) {
     t.group->prctl.mce_kill = PR_MCE_KILL_DEFAULT;
     return 0;
   }
-  if (a.a2 != PR_MCE_KILL_SET || a.a3 > PR_MCE_KILL_DEFAULT) return Error{EINVAL};
-  t.group->prctl.mce_kill = static_cast<int>(a.a3);
+  if (a.a2 != PR_MCE_KILL_SET) return Error{EINVAL};
+  int& policy = t.group->prctl.mce_kill;
+  if (a.a3 > PR_MCE_KILL_DEFAULT) {
+    // Linux notes that the process has a policy of its own before it looks at which.
+    if (policy == PR_MCE_KILL_DEFAULT) policy = PR_MCE_KILL_LATE;
+    return Error{EINVAL};
+  }
+  policy = static_cast<int>(a.a3);
   return 0;
 }
 

@@ -34,6 +34,8 @@ SysResult sys_socket(Task& t, int domain, int type, int protocol) {
 
 SysResult sys_socketpair(Task& t, int domain, int type, int protocol, UserPtr<int> sv) {
   const int flags = TRY(type_flags(&type));
+  // Linux chooses the descriptors and stores them before it makes the sockets.
+  TRY(t.mem().get(sv.cast<std::array<int, 2>>()));
   auto pair = TRY(socketpair_create(domain, type, protocol));
   const int first = TRY(install(t, pair.first, flags));
   const Result<int> second = install(t, pair.second, flags);

@@ -1,8 +1,11 @@
 // sendmsg(2) and recvmsg(2): message headers and control messages.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "emulated_kernel/abi/syscall_types.h"
@@ -18,21 +21,68 @@ struct CmsgHeader {
   int32_t level, type;
 };
 
+FlagFamily cmsg_type_family(int level) {
+  return level == SOL_IP ? FlagFamily::ip_options : FlagFamily::scm_types;
+}
+
+void print_address(Printer& p, const char* name, const in_addr& a) {
+  char text[INET_ADDRSTRLEN];
+  p.print(", {}=inet_addr(\"{}\")", name, inet_ntop(AF_INET, &a, text, sizeof text));
+}
+
+void print_packet_info(Printer& p, const in_pktinfo& i) {
+  constexpr int LOOPBACK_INDEX = 1;
+  if (i.ipi_ifindex == LOOPBACK_INDEX)
+    p.put("{ipi_ifindex=if_nametoindex(\"lo\")");
+  else
+    p.print("{{ipi_ifindex={}", i.ipi_ifindex);
+  print_address(p, "ipi_spec_dst", i.ipi_spec_dst);
+  print_address(p, "ipi_addr", i.ipi_addr);
+  p.put("}");
+}
+
+template <class T>
+T value_from(const char* data) {
+  T v;
+  std::memcpy(&v, data, sizeof v);
+  return v;
+}
+
+// Data that strace does not know is not shown at all.
 void print_cmsg_data(Printer& p, const CmsgHeader& h, const char* data, size_t len) {
   constexpr int RIGHTS = 1, CREDENTIALS = 2;
-  if (h.level == SOL_SOCKET && h.type == RIGHTS && len >= sizeof(int)) {
+  constexpr std::string_view FIELD = ", cmsg_data=";
+  const auto is = [&](int level, int type, size_t least) {
+    return h.level == level && h.type == type && len >= least;
+  };
+  if (is(SOL_SOCKET, RIGHTS, sizeof(int))) {
+    p.put(FIELD);
     p.array(len / sizeof(int), [&](uint64_t i) {
-      int fd;
-      std::memcpy(&fd, data + i * sizeof fd, sizeof fd);
-      p.fd(fd);
+      p.fd(value_from<int>(data + i * sizeof(int)));
       return true;
     });
-  } else if (h.level == SOL_SOCKET && h.type == CREDENTIALS && len >= sizeof(ucred)) {
-    ucred c;
-    std::memcpy(&c, data, sizeof c);
-    p.print("{{pid={}, uid={}, gid={}}}", c.pid, c.uid, c.gid);
-  } else {
-    p.quoted({data, len}, true);
+  } else if (is(SOL_SOCKET, CREDENTIALS, sizeof(ucred))) {
+    const auto c = value_from<ucred>(data);
+    p.print("{}{{pid={}, uid={}, gid={}}}", FIELD, c.pid, c.uid, c.gid);
+  } else if (is(SOL_SOCKET, SO_TIMESTAMP, sizeof(timeval))) {
+    p.put(FIELD);
+    const auto t = value_from<timeval>(data);
+    print_timeval(p, t.tv_sec, t.tv_usec);
+  } else if (is(SOL_SOCKET, SO_TIMESTAMPNS, sizeof(timespec))) {
+    p.put(FIELD);
+    const auto t = value_from<timespec>(data);
+    print_timespec(p, t.tv_sec, t.tv_nsec);
+  } else if (is(SOL_IP, IP_PKTINFO, sizeof(in_pktinfo))) {
+    p.put(FIELD);
+    print_packet_info(p, value_from<in_pktinfo>(data));
+  } else if (is(SOL_IP, IP_TTL, sizeof(int))) {
+    p.print("{}[{}]", FIELD, value_from<uint32_t>(data));
+  } else if (is(SOL_IP, IP_TOS, 1)) {
+    p.put(FIELD);
+    p.array(len, [&](uint64_t i) {
+      p.number_hex(static_cast<unsigned char>(data[i]));
+      return true;
+    });
   }
 }
 
@@ -43,26 +93,25 @@ void print_control(Printer& p, uint64_t addr, uint64_t controllen) {
     return;
   }
   p.put("[");
-  for (size_t at = 0; at + sizeof(CmsgHeader) <= data.size();) {
-    CmsgHeader h;
-    std::memcpy(&h, data.data() + at, sizeof h);
+  size_t at = 0;
+  for (; at + sizeof(CmsgHeader) <= data.size();) {
+    const auto h = value_from<CmsgHeader>(data.data() + at);
     if (at != 0) p.put(", ");
     p.print("{{cmsg_len={}, cmsg_level=", h.len);
     p.name(FlagFamily::sockopt_level, static_cast<uint32_t>(h.level));
     p.put(", cmsg_type=");
-    if (h.level == SOL_SOCKET)
-      p.name(FlagFamily::scm_types, static_cast<uint32_t>(h.type));
+    if (h.level == SOL_SOCKET || h.level == SOL_IP)
+      p.name(cmsg_type_family(h.level), static_cast<uint32_t>(h.type));
     else
       p.number_hex(static_cast<uint32_t>(h.type));
-    size_t end = at + static_cast<size_t>(std::min<uint64_t>(h.len, data.size() - at));
-    if (end > at + sizeof h) {
-      p.put(", cmsg_data=");
-      print_cmsg_data(p, h, data.data() + at + sizeof h, end - at - sizeof h);
-    }
+    const size_t end = at + static_cast<size_t>(std::min<uint64_t>(h.len, data.size() - at));
+    if (end > at + sizeof h) print_cmsg_data(p, h, data.data() + at + sizeof h, end - at - sizeof h);
     p.put("}");
-    if (h.len < sizeof h || h.len > data.size() - at) break;
-    at += static_cast<size_t>((h.len + 7) & ~7ULL);
+    at = h.len < sizeof h ? at + sizeof h : at + ((end - at + 7) & ~size_t{7});
+    if (h.len < sizeof h) break;
   }
+  // What is left is too short for a header, or not to be found.
+  if (at < data.size()) p.print(", ... /* {:#x} */", addr + at);
   p.put("]");
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "emulated_kernel/abi/syscall_types.h"
@@ -16,14 +17,37 @@
 namespace starry::trace {
 namespace {
 
+// The bytes of a value in network order.
+template <class T>
+std::string_view bytes_of(const T& v) {
+  return {reinterpret_cast<const char*>(&v), sizeof v};
+}
+
+void print_port(Printer& p, in_port_t port) {
+  p.either([&] { p.quoted(bytes_of(port), true); }, [&] { p.print("htons({})", ntohs(port)); });
+}
+
 void print_inet_addr(Printer& p, const in_addr& a) {
   char text[INET_ADDRSTRLEN];
-  p.print("inet_addr(\"{}\")", inet_ntop(AF_INET, &a, text, sizeof text));
+  p.either([&] { p.quoted(bytes_of(a), true); },
+           [&] {
+             p.put("inet_addr(");
+             p.quoted(inet_ntop(AF_INET, &a, text, sizeof text));
+             p.put(")");
+           });
 }
 
 void print_inet6(Printer& p, const in6_addr& a, const char* field) {
   char text[INET6_ADDRSTRLEN];
-  p.print("inet_pton(AF_INET6, \"{}\", &{})", inet_ntop(AF_INET6, &a, text, sizeof text), field);
+  const bool named = p.names == XlatStyle::ABBREV;
+  if (!named) p.print("{}=", field);
+  p.either([&] { p.quoted(bytes_of(a), true); },
+           [&] {
+             p.put("inet_pton(AF_INET6, ");
+             p.quoted(inet_ntop(AF_INET6, &a, text, sizeof text));
+             if (named) p.print(", &{}", field);
+             p.put(")");
+           });
 }
 
 void print_unix(Printer& p, const char* path, size_t len) {
@@ -39,13 +63,24 @@ void print_unix(Printer& p, const char* path, size_t len) {
 
 void print_in6(Printer& p, const sockaddr_in6& a) {
   constexpr uint32_t LOOPBACK_INDEX = 1;
-  p.print(", sin6_port=htons({}), sin6_flowinfo=htonl({}), ", ntohs(a.sin6_port), ntohl(a.sin6_flowinfo));
+  p.put(", sin6_port=");
+  print_port(p, a.sin6_port);
+  p.put(", sin6_flowinfo=");
+  p.either([&] { p.quoted(bytes_of(a.sin6_flowinfo), true); },
+           [&] { p.print("htonl({})", ntohl(a.sin6_flowinfo)); });
+  p.put(", ");
   print_inet6(p, a.sin6_addr, "sin6_addr");
   const bool scoped = IN6_IS_ADDR_LINKLOCAL(&a.sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&a.sin6_addr);
+  p.put(", sin6_scope_id=");
   if (scoped && a.sin6_scope_id == LOOPBACK_INDEX)
-    p.put(", sin6_scope_id=if_nametoindex(\"lo\")");
+    p.either([&] { p.print("{}", a.sin6_scope_id); },
+             [&] {
+               p.put("if_nametoindex(");
+               p.quoted("lo");
+               p.put(")");
+             });
   else
-    p.print(", sin6_scope_id={}", a.sin6_scope_id);
+    p.print("{}", a.sin6_scope_id);
 }
 
 // Loads a T out of the first bytes of an address, zero-filled.
@@ -68,7 +103,9 @@ void print_sockaddr_bytes(Printer& p, const void* data, size_t len) {
     print_unix(p, raw + sizeof family, std::min(len, sizeof(sockaddr_un)) - sizeof family);
   } else if (family == AF_INET && len >= sizeof(sockaddr_in)) {
     auto a = address_as<sockaddr_in>(data, len);
-    p.print(", sin_port=htons({}), sin_addr=", ntohs(a.sin_port));
+    p.put(", sin_port=");
+    print_port(p, a.sin_port);
+    p.put(", sin_addr=");
     print_inet_addr(p, a.sin_addr);
   } else if (family == AF_INET6 && len >= sizeof(sockaddr_in6)) {
     print_in6(p, address_as<sockaddr_in6>(data, len));
@@ -136,18 +173,26 @@ void format_SOCKET_TYPE(Printer& p) {
   static_assert((FLAGS & TYPE) == 0);
   p.composite(v, [&] {
     p.name(FlagFamily::socket_type, v & TYPE);
-    p.more_flags(FlagFamily::sock_flags, v & ~TYPE);
+    if ((v & ~TYPE) == 0) return;
+    p.put("|");
+    p.flags(FlagFamily::sock_flags, v & ~TYPE);
   });
 }
 
 void format_SOCKET_PROTOCOL(Printer& p) {
-  switch (p.arg(0)) {
+  const bool pair = p.spec.nargs == 4;  // socketpair(2): strace shows the number
+  switch (pair ? uint64_t{AF_UNIX} : p.arg(0)) {
     case AF_INET:
     case AF_INET6:
       p.name(FlagFamily::ip_protocol, p.value());
       break;
     case AF_NETLINK:
       p.name(FlagFamily::netlink_protocol, p.value());
+      break;
+    case AF_PACKET:
+      p.put("htons(");
+      p.name(FlagFamily::ether_protocol, ntohs(static_cast<uint16_t>(p.value())));
+      p.put(")");
       break;
     default:
       p.print("{}", p.value());

@@ -28,12 +28,13 @@ void print_usage_time(Printer& p, const rusage& u) {
 
 void print_limit(Printer& p, uint64_t v) {
   constexpr uint64_t UNLIMITED = ~0ULL, KIB = 1024;
+  const auto number = [&] { p.print("{}", v); };
   if (v == UNLIMITED)
-    p.put("RLIM64_INFINITY");
+    p.either(number, [&] { p.put("RLIM64_INFINITY"); });
   else if (v > KIB && v % KIB == 0)
-    p.print("{}*1024", v / KIB);
+    p.either(number, [&] { p.print("{}*1024", v / KIB); });
   else
-    p.print("{}", v);
+    number();
 }
 
 }  // namespace

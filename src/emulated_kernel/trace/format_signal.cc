@@ -23,7 +23,7 @@ void print_signal_set(Printer& p, uint64_t set) {
     if ((set & sigbit(signo)) == 0) continue;
     if (!first) p.put(" ");
     first = false;
-    p.put(std::string_view(signal_name(signo)).substr(3));
+    p.either([&] { p.print("{}", signo); }, [&] { p.put(std::string_view(signal_name(signo)).substr(3)); });
   }
   p.put("]");
 }
@@ -155,7 +155,13 @@ void print_siginfo(Printer& p, const void* siginfo128) {
   p.signal(i.signo);
   p.put(", si_code=");
   const bool general = value_name(FlagFamily::siginfo_code, i.code) != nullptr;
-  p.name(general ? FlagFamily::siginfo_code : code_family(i.signo), static_cast<uint32_t>(i.code));
+  const FlagFamily family = general ? FlagFamily::siginfo_code : code_family(i.signo);
+  if (value_name(family, i.code) != nullptr) {
+    p.name(family, static_cast<uint32_t>(i.code));
+  } else {
+    p.number_hex(static_cast<uint32_t>(i.code));
+    p.state.unknown.push_back({static_cast<int>(family), static_cast<uint32_t>(i.code)});
+  }
   if (i.err != 0) p.print(", si_errno={}", error_text(i.err).substr(0, error_text(i.err).find(' ')));
   if (i.code <= 0)
     print_sent(p, i);
@@ -187,10 +193,8 @@ void format_SIGACTION(Printer& p) {
   KSigAction a;
   if (!p.fetch(a)) return;
   p.put("{sa_handler=");
-  if (a.handler == 0)
-    p.put("SIG_DFL");
-  else if (a.handler == 1)
-    p.put("SIG_IGN");
+  if (a.handler <= 1)
+    p.composite(a.handler, [&] { p.put(a.handler == 0 ? "SIG_DFL" : "SIG_IGN"); });
   else
     p.address(a.handler);
   p.put(", sa_mask=");

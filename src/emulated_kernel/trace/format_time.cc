@@ -17,9 +17,11 @@ void print_clock_t(Printer& p, uint64_t ticks) {
 }
 
 void print_timespec(Printer& p, int64_t sec, int64_t nsec) {
-  p.print("{{tv_sec={}, tv_nsec={}}}", sec, nsec);
+  p.print("{{tv_sec={}, tv_nsec={}}}", sec, static_cast<uint64_t>(nsec));
 }
-void print_timeval(Printer& p, int64_t sec, int64_t usec) { p.print("{{tv_sec={}, tv_usec={}}}", sec, usec); }
+void print_timeval(Printer& p, int64_t sec, int64_t usec) {
+  p.print("{{tv_sec={}, tv_usec={}}}", sec, static_cast<uint64_t>(usec));
+}
 
 namespace {
 
@@ -48,6 +50,7 @@ void print_utimens(Printer& p, const timespec& t) {
     p.put("UTIME_OMIT");
   } else {
     print_timespec(p, t.tv_sec, t.tv_nsec);
+    if (t.tv_nsec < 0 || t.tv_nsec > 999'999'999) return;
     p.put(" /* ");
     append_date(p.out, t.tv_sec, t.tv_nsec, 9);
     p.put(" */");
@@ -56,6 +59,7 @@ void print_utimens(Printer& p, const timespec& t) {
 
 void print_dated_timeval(Printer& p, const timeval& t) {
   print_timeval(p, t.tv_sec, t.tv_usec);
+  if (t.tv_usec < 0 || t.tv_usec > 999'999) return;
   p.put(" /* ");
   append_date(p.out, t.tv_sec, t.tv_usec, 6);
   p.put(" */");
@@ -69,9 +73,10 @@ void format_TIMESPEC(Printer& p) {
 }
 
 void format_TIMESPEC_REM(Printer& p) {
-  // Written only when a signal ended the sleep.
+  // Written only when a signal ended the sleep, and never if its end is a point in time.
   timespec t;
-  bool interrupted = p.call.err >= ERESTARTSYS || p.call.err == EINTR;
+  const bool absolute = p.spec.nargs == 4 && p.arg(1) != 0;  // clock_nanosleep(2)
+  const bool interrupted = p.call.err >= ERESTARTSYS && !absolute;
   if (interrupted && p.value() != 0 && p.mem.read(p.value(), &t, sizeof t))
     print_timespec(p, t.tv_sec, t.tv_nsec);
   else

@@ -39,7 +39,10 @@ constexpr FamilyInfo FAMILIES[] = {
 const FamilyInfo& info(FlagFamily family) { return FAMILIES[static_cast<size_t>(family)]; }
 
 void append_unknown(std::string& out, FlagFamily family, uint64_t value) {
-  fmt::format_to(std::back_inserter(out), "{:#x}", value);
+  if (value == 0)
+    out += '0';
+  else
+    fmt::format_to(std::back_inserter(out), "{:#x}", value);
   if (info(family).unknown[0] != '\0')
     fmt::format_to(std::back_inserter(out), " /* {} */", info(family).unknown);
 }

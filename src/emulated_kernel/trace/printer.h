@@ -81,17 +81,22 @@ class Printer {
   void more_flags(FlagFamily family, uint64_t v);
   void name(FlagFamily family, uint64_t v);
   void signal(int signo);
-  // A number whose names come from several families: `show` prints them.
-  template <class F>
-  void composite(uint64_t v, F&& show) {
+  // What -X chooses: `raw` prints it as it is, `show` for people; both: the second as a comment.
+  template <class R, class F>
+  void either(R&& raw, F&& show) {
     const XlatStyle style = names;
-    if (style != XlatStyle::ABBREV) number_hex(v);
+    if (style != XlatStyle::ABBREV) raw();
     if (style == XlatStyle::RAW) return;
     names = XlatStyle::ABBREV;
     if (style == XlatStyle::VERBOSE) put(" /* ");
     show();
     if (style == XlatStyle::VERBOSE) put(" */");
     names = style;
+  }
+  // A number whose names come from several families: `show` prints them.
+  template <class F>
+  void composite(uint64_t v, F&& show) {
+    either([&] { number_hex(v); }, std::forward<F>(show));
   }
   void fd(int number);
   void dirfd(int number);
@@ -112,7 +117,10 @@ class Printer {
   // Loads only the first n bytes; the rest of `v` is left alone.
   template <class T>
   bool fetch_prefix(T& v, size_t n) {
-    bool unset = phase == Phase::EXIT && failed() && spec.args[index].spec.kind == Kind::STRUCT_OUT;
+    const Kind kind = spec.args[index].spec.kind;
+    // strace looks at inputs of epoll_pwait(2) and epoll_pwait2(2) after the call, and not if it failed.
+    const bool late = kind == Kind::STRUCT_IN && spec.args[1].spec.fmt == Fmt::EPOLL_EVENTS;
+    const bool unset = phase == Phase::EXIT && failed() && (kind == Kind::STRUCT_OUT || late);
     if (!unset && value() != 0 && n <= sizeof v && mem.read(value(), &v, n)) return true;
     address(value());
     return false;

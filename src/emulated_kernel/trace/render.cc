@@ -1,5 +1,7 @@
 #include "emulated_kernel/trace/render.h"
 
+#include <sys/prctl.h>
+
 #include "emulated_kernel/base/result.h"
 #include "emulated_kernel/trace/printer.h"
 
@@ -212,18 +214,24 @@ void print_noted(Printer& p, FlagFamily family) {
 }
 
 void print_prctl_result(Printer& p) {
-  const char* option = value_name(FlagFamily::prctl_option, static_cast<int64_t>(p.arg(0)));
-  std::string_view name = option != nullptr ? option : "";
-  if (name == "PR_GET_DUMPABLE") {
-    print_noted(p, FlagFamily::prctl_dumpable);
-  } else if (name == "PR_GET_SECUREBITS" && p.call.value != 0) {
-    p.hex(static_cast<uint64_t>(p.call.value));
+  const auto v = static_cast<uint64_t>(p.call.value);
+  const auto in_hex = [&](FlagFamily family) {
+    p.hex(v);
     p.put(" (");
-    p.flags(FlagFamily::securebits, static_cast<uint64_t>(p.call.value));
+    p.flags(family, v);
     p.put(")");
-  } else {
+  };
+  const uint64_t option = p.arg(0);
+  if (option == PR_GET_DUMPABLE)
+    print_noted(p, FlagFamily::prctl_dumpable);
+  else if (option == PR_MCE_KILL_GET)
+    print_noted(p, FlagFamily::prctl_mce_policy);
+  else if (option == PR_GET_SECUREBITS && v != 0)
+    in_hex(FlagFamily::securebits);
+  else if (option == PR_GET_SPECULATION_CTRL && p.arg(1) <= PR_SPEC_L1D_FLUSH)
+    in_hex(FlagFamily::prctl_spec_state);
+  else
     p.print("{}", p.call.value);
-  }
 }
 
 void print_success(Printer& p) {

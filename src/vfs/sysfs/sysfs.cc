@@ -6,6 +6,7 @@
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/system_info.h"
 #include "vfs/procfs/format.h"
+#include "vfs/procfs/generators.h"
 #include "vfs/procfs/tree.h"
 
 namespace starry {
@@ -26,16 +27,31 @@ std::string cpu_mask() {
   return proc::mask_text(proc::first_cpus(cpus), cpus) + "\n";
 }
 
+// The rows of /proc/meminfo that Linux keeps per node, and two under other names.
 std::string node_meminfo() {
+  static constexpr std::string_view ROWS[] = {
+      "MemTotal",       "MemFree",       "MemUsed",        "SwapCached",      "Active",
+      "Inactive",       "Active(anon)",  "Inactive(anon)", "Active(file)",    "Inactive(file)",
+      "Unevictable",    "Mlocked",       "Dirty",          "Writeback",       "FilePages",
+      "Mapped",         "AnonPages",     "Shmem",          "KernelStack",     "PageTables",
+      "SecPageTables",  "NFS_Unstable",  "Bounce",         "WritebackTmp",    "KReclaimable",
+      "Slab",           "SReclaimable",  "SUnreclaim",     "AnonHugePages",   "ShmemHugePages",
+      "ShmemPmdMapped", "FileHugePages", "FilePmdMapped",  "HugePages_Total", "HugePages_Free",
+      "HugePages_Surp"};
   const MemoryTotals m = memory_totals();
+  const std::string machine =
+      "\n" + proc::meminfo() +
+      fmt::format("MemUsed: {} kB\nFilePages: {} kB\n", (m.total - m.free) / 1024, m.cached / 1024);
   std::string s;
-  const auto row = [&s](std::string_view name, uint64_t bytes) {
-    s += fmt::format("Node 0 {:<15} {:8} kB\n", std::string(name) + ":", bytes / 1024);
-  };
-  row("MemTotal", m.total);
-  row("MemFree", m.free);
-  row("MemUsed", m.total - m.free);
-  row("FilePages", m.cached);
+  for (const std::string_view name : ROWS) {
+    const std::string head = std::string(name) + ":";
+    const size_t at = machine.find("\n" + head);
+    if (at == std::string::npos) continue;
+    const size_t value = machine.find_first_not_of(' ', at + 1 + head.size());
+    const size_t unit = std::min(machine.find(' ', value), machine.find('\n', value));
+    s += fmt::format("Node 0 {:<15} {:>8}{}\n", head, machine.substr(value, unit - value),
+                     machine.substr(unit, machine.find('\n', unit) - unit));
+  }
   return s;
 }
 
@@ -75,6 +91,18 @@ void add_interface_counters(const Ref<PseudoDir>& root) {
     add_text(root, std::string("devices/virtual/net/lo/statistics/") + name, 0444, [] { return "0\n"; });
 }
 
+// Everybody may look into directories, and root could write there.
+void open_directories(PseudoDir& dir) {
+  const auto entries = dir.list();
+  if (!entries.ok()) return;
+  for (const DirEntry& e : entries.value())
+    if (const auto inode = dir.lookup(e.name); inode.ok())
+      if (auto* sub = dynamic_cast<PseudoDir*>(inode.value().get())) {
+        sub->attr.mode = S_IFDIR | 0755;
+        open_directories(*sub);
+      }
+}
+
 Ref<PseudoDir> build_sys_root() {
   const Ref<PseudoDir> root = make_ref<PseudoDir>(make_ref<SuperBlock>("sysfs", SYSFS_MAGIC), 0555);
 #define SYS_VALUE(path, text) add_text(root, path, 0444, [] { return std::string(text); });
@@ -89,6 +117,7 @@ Ref<PseudoDir> build_sys_root() {
   const int cpus = scheduler().cpu_count();
   for (int cpu = 0; cpu < cpus; cpu++) add_cpu(root, cpu, cpus);
   add_interface_counters(root);
+  open_directories(*root);
   return root;
 }
 

@@ -25,6 +25,7 @@ PIDS = [re.compile(p) for p in (
 WORDS = [
     (re.compile(r"0x[0-9a-f]{6,16}\b"), "ADDR"),
     (re.compile(r"tv_sec=-?\d+, tv_(n|u)sec=\d+(\})?( /\* \d{4}-[^*]* \*/)?"), r"tv_sec=T, tv_\1sec=T\2"),
+    (re.compile(r'(/\.git/(?:t|objects/(?:\w\w/)?tmp_obj_))\w{6}"'), r'\1RANDOM"'),
     (re.compile(r"(st_ino|stx_ino|d_ino|d_off|f_bfree|f_bavail|f_ffree|f_blocks|f_files|f_namelen|si_utime|si_stime"
                 r"|uptime|freeram|bufferram|freeswap|totalswap|totalram|sharedram|procs|loads)=(\[[^]]*\]|-?\d+)"),
      r"\1=N"),

@@ -7,7 +7,7 @@ ACCEPTED = [(re.compile(pattern), name, why) for pattern, name, why in (
     (r"^uname\(", "uname", "the guest has its own name and release"),
     (r"^sysinfo\(", "sysinfo", "the guest has its own memory, load and uptime"),
     (r"^f?statfs\(", "statfs", "the guest's root is an overlay"),
-    (r"^read\(\d+, \"(nodev\\t|[0-9a-f]+-[0-9a-f]+ )", "proc", "file systems and addresses differ"),
+    (r"^read\(\d+, \"(nodev\\t|[0-9a-f]+-[0-9a-f]+ |\w*:\\t)", "proc", "file systems, addresses and limits differ"),
     (r"^(read|pread64)\(\d+, \"\", (1024|4096|\d+)\) = 0$", "end", "the rest of a buffer after such a read"),
     (r"^(openat|open|readlink)\(.*\"/(proc|sys)/", "procfs", "what a kernel's own files hold"),
     (r"^newfstatat\(\d+, \"\", \{st_mode=S_IF(REG\|0444|DIR\|0500), st_size=\d+", "procstat", "sizes in proc and sys"),
@@ -23,31 +23,28 @@ ACCEPTED = [(re.compile(pattern), name, why) for pattern, name, why in (
      "the guest's bounding set is its own; that of a host's root is emptied here"),
 )]
 
-# (pattern, replacement, why). Where starryrun's log writes the same call in another way than strace: what is compared
-# of these is the call, its first argument and its result.
-SPELLINGS = [(re.compile(pattern), replacement) for pattern, replacement, why in (
-    (r"^prctl\(PR_SET_PDEATHSIG, (?:-1|18446744073709551615)\)", "prctl(PR_SET_PDEATHSIG, -1)",
-     "a signal number of 64 bits"),
-    (r"^(prctl\(PR_CAP_AMBIENT, 0x9 /\* PR_CAP_AMBIENT_\?\?\? \*/), .*\)( = )", r"\1, ...)\2",
-     "a capability with an unknown operation"),
-    (r"^(prctl\(PR_GET_(?:NO_NEW_PRIVS|THP_DISABLE)), (?:0x)?1, ", r"\1, 1, ", "an argument without a meaning"),
-    (r"^(prctl\(PR_MCE_KILL), .*\)( = )", r"\1, ...)\2", "names of the policies"),
-    (r"^(prctl\(PR_MCE_KILL_GET, .*\) = \d+) \(\w+\)$", r"\1", "the name of the policy in the result"),
-    (r"^(prctl\(PR_(?:SET_FP_MODE|SVE_GET_VL|SET_VMA)\b).*\)( = )", r"\1...)\2",
-     "how many arguments there are, and NULL for 0"),
-    (r"^prctl\(0x0 /\*", "prctl(0 /*", "an unknown option 0"),
-    (r"^(arch_prctl\(ARCH_GET_GS), \[(?:0|NULL)\]", r"\1, [0]", "NULL for 0"),
-)]
-
-
 def sh(script):
     return ["sh", "-c", script]
 
 
-# Programs with several children at once: which of them ends first is a race, so these lines are left out, and a
-# clone(2) that the end of a child made begin again.
-RACING = re.compile(r"^(--- SIGCHLD|rt_sigreturn\(|wait4\(|clone\(.* ERESTARTNOINTR )")
-RACES = {"tr", "tee", "pipeline", "xargs"}
+# Programs with several children or threads at once: which of them ends first and who waits for whom is a race, so
+# these lines are left out, and a clone(2) that the end of a child made begin again.
+RACING = re.compile(r"^(--- SIGCHLD|rt_sigreturn\(|wait4\(|clone\(.* ERESTARTNOINTR |futex\()")
+RACES = {"tr", "tee", "pipeline", "xargs", "x264", "git", "curl"}
+
+# A server of one answer, and curl(1) as its client.
+SERVER = """
+import _socket as s, os
+l = s.socket(); l.setsockopt(s.SOL_SOCKET, s.SO_REUSEADDR, 1); l.bind(("127.0.0.1", 28473)); l.listen(1)
+p = os.posix_spawn("/usr/bin/curl", ["curl", "-s", "http://127.0.0.1:28473/"], {"PATH": "/usr/bin"})
+c = s.socket(fileno=l._accept()[0]); c.recv(4096)
+c.sendall(b"HTTP/1.0 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\nhello\\n"); c.close()
+os._exit(os.waitpid(p, 0)[1])
+"""
+GIT = """export HOME=$PWD GIT_AUTHOR_DATE=2020-01-01T00:00:00Z GIT_COMMITTER_DATE=2020-01-01T00:00:00Z
+git init -q r; cd r; echo a >f; git add f; git -c user.name=a -c user.email=a@b commit -qm x; git log --oneline"""
+ENCODE = ["ffmpeg", "-v", "error", "-nostdin", "-filter_threads", "1", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5", "-t", "1",
+         "-c:v", "libx264", "-threads", "1", "-x264-params", "threads=1"]
 
 PYTHON = ["python3", "-I", "-S", "-c"]
 
@@ -102,6 +99,10 @@ PROGRAMS = [
     ("gzip", sh("cp /etc/passwd a; gzip -n a; gunzip a.gz")),
     ("openssl", ["openssl", "dgst", "-sha256", "/etc/passwd"]),
     ("sqlite", ["sqlite3", ":memory:", "create table t(a); insert into t values (1); select * from t;"]),
+    ("ffprobe", ["ffprobe", "-v", "error", "-show_format", "VIDEO"]),
+    ("x264", ENCODE + ["-f", "h264", "v.h264"]),
+    ("git", sh(GIT)),
+    ("curl", PYTHON + [SERVER]),
     ("find", sh("mkdir -p d/e; echo >d/f; find d -type f")),
     ("xargs", sh("echo a b | xargs -n 1 echo")),
     ("fd_dup", ["GUEST/fd_dup"]),
