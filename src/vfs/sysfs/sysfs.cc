@@ -49,8 +49,9 @@ std::string node_meminfo() {
     if (at == std::string::npos) continue;
     const size_t value = machine.find_first_not_of(' ', at + 1 + head.size());
     const size_t unit = std::min(machine.find(' ', value), machine.find('\n', value));
-    s += fmt::format("Node 0 {:<15} {:>8}{}\n", head, machine.substr(value, unit - value),
-                     machine.substr(unit, machine.find('\n', unit) - unit));
+    const bool pages = name.starts_with("HugePages_");  // a number of pages, in columns of its own
+    s += fmt::format("Node 0 {:<{}} {:>{}}{}\n", head, pages ? 16 : 15, machine.substr(value, unit - value),
+                     pages ? 5 : 8, machine.substr(unit, machine.find('\n', unit) - unit));
   }
   return s;
 }

@@ -25,7 +25,7 @@ PIDS = [re.compile(p) for p in (
 WORDS = [
     (re.compile(r"0x[0-9a-f]{6,16}\b"), "ADDR"),
     (re.compile(r"tv_sec=-?\d+, tv_(n|u)sec=\d+(\})?( /\* \d{4}-[^*]* \*/)?"), r"tv_sec=T, tv_\1sec=T\2"),
-    (re.compile(r'(/\.git/(?:t|objects/(?:\w\w/)?tmp_obj_))\w{6}"'), r'\1RANDOM"'),
+    (re.compile(r'(\.git/(?:t|objects/(?:\w\w/)?tmp_obj_))\w{6}"'), r'\1RANDOM"'),
     (re.compile(r"(st_ino|stx_ino|d_ino|d_off|f_bfree|f_bavail|f_ffree|f_blocks|f_files|f_namelen|si_utime|si_stime"
                 r"|uptime|freeram|bufferram|freeswap|totalswap|totalram|sharedram|procs|loads)=(\[[^]]*\]|-?\d+)"),
      r"\1=N"),
@@ -37,6 +37,9 @@ WORDS = [
     (re.compile(r"^(brk|mmap|mremap|shmat)\((.*)\) = ADDR$"), r"\1(\2) = ADDR"),
     (re.compile(r"\b(pipe|socket|anon_inode):\[\d+\]"), r"\1:[N]"),
     (re.compile(r"^(time\(.*\)) = \d+ \(.*\)$"), r"\1 = T"),
+    # Ports that the kernel chose, and what is left of a time.
+    (re.compile(r"htons\((3[3-9]|[456]\d)\d{3}\)"), "htons(PORT)"),
+    (re.compile(r"^(poll\(.*\], \d+), \d{2,}\) = 1"), r"\1, TIME) = 1"),
     # The host's own limits; what a program sets in their place is a small number.
     (re.compile(r"(RLIMIT_NOFILE, .*rlim_cur=)(?:\d{3,}|\d+\*1024)"), r"\1LIMIT"),
     (re.compile(r"(RLIMIT_NOFILE, .*rlim_max=)(?:\d+(?:\*1024)?|RLIM64_INFINITY)"), r"\1LIMIT"),
