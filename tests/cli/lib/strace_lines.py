@@ -37,9 +37,8 @@ WORDS = [
     (re.compile(r"^(brk|mmap|mremap|shmat)\((.*)\) = ADDR$"), r"\1(\2) = ADDR"),
     (re.compile(r"\b(pipe|socket|anon_inode):\[\d+\]"), r"\1:[N]"),
     (re.compile(r"^(time\(.*\)) = \d+ \(.*\)$"), r"\1 = T"),
-    # Ports that the kernel chose, and what is left of a time.
+    # Ports that the kernel chose.
     (re.compile(r"htons\((3[3-9]|[456]\d)\d{3}\)"), "htons(PORT)"),
-    (re.compile(r"^(poll\(.*\], \d+), \d{2,}\) = 1"), r"\1, TIME) = 1"),
     # The host's own limits; what a program sets in their place is a small number.
     (re.compile(r"(RLIMIT_NOFILE, .*rlim_cur=)(?:\d{3,}|\d+\*1024)"), r"\1LIMIT"),
     (re.compile(r"(RLIMIT_NOFILE, .*rlim_max=)(?:\d+(?:\*1024)?|RLIM64_INFINITY)"), r"\1LIMIT"),

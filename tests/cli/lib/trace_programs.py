@@ -30,7 +30,7 @@ def sh(script):
 
 # Programs with several children or threads at once: which of them ends first and who waits for whom is a race, so
 # these lines are left out, and a clone(2) that the end of a child made begin again.
-RACING = re.compile(r"^(--- SIGCHLD|rt_sigreturn\(|wait4\(|clone\(.* ERESTARTNOINTR |futex\()")
+RACING = re.compile(r"^(--- SIGCHLD|rt_sigreturn\(|wait4\(|clone\(.* ERESTARTNOINTR |futex\(|poll\(|rt_sigaction\(SIGPIPE,)")
 RACES = {"tr", "tee", "pipeline", "xargs", "x264", "git", "curl"}
 
 # A server of one answer, and curl(1) as its client.
