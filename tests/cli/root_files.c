@@ -15,12 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAY(call)                                                        \
-  do {                                                                   \
-    errno = 0;                                                           \
-    long r_ = (long)(call);                                              \
-    printf("%s: %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); \
-  } while (0)
+#include "../guest/say.h"
 
 static void put(const char* path, const char* text) {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);

@@ -11,16 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char* result(long r) {
-  static char out[8][64];
-  static int next;
-  char* o = out[next++ % 8];
-  if (r < 0)
-    snprintf(o, 64, "%s", strerror(errno));
-  else
-    snprintf(o, 64, "%ld", r);
-  return o;
-}
+#include "say.h"
 
 static struct __user_cap_header_struct header;
 static struct __user_cap_data_struct data[2];

@@ -14,16 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char* result(long r) {
-  static char out[8][64];
-  static int next;
-  char* o = out[next++ % 8];
-  if (r < 0)
-    snprintf(o, 64, "%s", strerror(errno));
-  else
-    snprintf(o, 64, "%ld", r);
-  return o;
-}
+#include "say.h"
 
 static const char* limit(int resource) {
   static char out[4][64];

@@ -11,12 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAY(call)                                                        \
-  do {                                                                   \
-    errno = 0;                                                           \
-    long r_ = (long)(call);                                              \
-    printf("%s: %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); \
-  } while (0)
+#include "say.h"
+
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 enum { P = 4096 };

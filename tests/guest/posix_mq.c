@@ -14,12 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAY(call)                                                        \
-  do {                                                                   \
-    errno = 0;                                                           \
-    long r_ = (long)(call);                                              \
-    printf("%s: %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); \
-  } while (0)
+#include "say.h"
 
 static char name[64], other[80];
 static char buf[8192];

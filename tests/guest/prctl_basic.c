@@ -12,16 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char* result(long r) {
-  static char out[8][64];
-  static int next;
-  char* o = out[next++ % 8];
-  if (r < 0)
-    snprintf(o, 64, "%s", strerror(errno));
-  else
-    snprintf(o, 64, "%ld", r);
-  return o;
-}
+#include "say.h"
 
 #define P(...) printf("%s: %s\n", #__VA_ARGS__, result(syscall(SYS_prctl, __VA_ARGS__)))
 

@@ -13,18 +13,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static void* volatile bad_address = (void*)16;
+#include "say.h"
 
-static const char* result(long r) {
-  static char out[8][64];
-  static int next;
-  char* o = out[next++ % 8];
-  if (r < 0)
-    snprintf(o, 64, "%s", strerror(errno));
-  else
-    snprintf(o, 64, "%ld", r);
-  return o;
-}
+static void* volatile bad_address = (void*)16;
 
 static void device(const char* path) {
   struct stat st;

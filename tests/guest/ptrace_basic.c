@@ -17,13 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "say.h"
+
 static long pt(long req, pid_t pid, uint64_t addr, uint64_t data) { return syscall(SYS_ptrace, req, pid, addr, data); }
-#define SAY(call)                                                             \
-  do {                                                                        \
-    errno = 0;                                                                \
-    long r_ = (long)(call);                                                   \
-    printf("%s: %ld %s\n", #call, r_, r_ < 0 ? strerrorname_np(errno) : "");  \
-  } while (0)
 static int status_of(pid_t c, const char* what) {
   int st = 0;
   errno = 0;
@@ -63,9 +59,9 @@ static void syscalls(void) {
   puts("-- system calls");
   pid_t c = traced(calls);
   status_of(c, "start");
-  SAY(pt(PTRACE_SETOPTIONS, c, 0, 0x80000000));
-  SAY(pt(PTRACE_SETOPTIONS, c, 0, PTRACE_O_TRACESYSGOOD));
-  SAY(pt(PTRACE_SYSCALL, c, 0, 65));
+  SAY_NUMBER(pt(PTRACE_SETOPTIONS, c, 0, 0x80000000));
+  SAY_NUMBER(pt(PTRACE_SETOPTIONS, c, 0, PTRACE_O_TRACESYSGOOD));
+  SAY_NUMBER(pt(PTRACE_SYSCALL, c, 0, 65));
   struct user_regs_struct r;
   int phase = 0;
   for (;;) {
@@ -101,12 +97,12 @@ static void syscalls(void) {
       uint64_t w = 0;
       pt(PTRACE_PEEKDATA, c, (uint64_t)&word, (uint64_t)&w);
       printf("word there %ld\n", (long)w);
-      SAY(pt(PTRACE_POKEDATA, c, (uint64_t)&word, 2222));
-      SAY(pt(PTRACE_PEEKDATA, c, 8, (uint64_t)&w));
-      SAY(pt(PTRACE_POKEDATA, c, 8, 1));
-      SAY(pt(PTRACE_PEEKUSR, c, 3, (uint64_t)&w));
-      SAY(pt(PTRACE_PEEKUSR, c, 100000, (uint64_t)&w));
-      SAY(pt(4711, c, 0, 0));
+      SAY_NUMBER(pt(PTRACE_POKEDATA, c, (uint64_t)&word, 2222));
+      SAY_NUMBER(pt(PTRACE_PEEKDATA, c, 8, (uint64_t)&w));
+      SAY_NUMBER(pt(PTRACE_POKEDATA, c, 8, 1));
+      SAY_NUMBER(pt(PTRACE_PEEKUSR, c, 3, (uint64_t)&w));
+      SAY_NUMBER(pt(PTRACE_PEEKUSR, c, 100000, (uint64_t)&w));
+      SAY_NUMBER(pt(4711, c, 0, 0));
     }
   }
   printf("our own word %ld\n", word);
@@ -119,18 +115,18 @@ static void breakpoint(void) {
   status_of(c, "start");
   uint64_t text = 0, at = (uint64_t)seven;
   pt(PTRACE_PEEKTEXT, c, at, (uint64_t)&text);
-  SAY(pt(PTRACE_POKETEXT, c, at, (text & ~0xffUL) | 0xcc));
+  SAY_NUMBER(pt(PTRACE_POKETEXT, c, at, (text & ~0xffUL) | 0xcc));
   pt(PTRACE_CONT, c, 0, 0);
   status_of(c, "breakpoint");
   struct user_regs_struct r;
   struct iovec iov = {&r, sizeof r};
-  SAY(pt(PTRACE_GETREGSET, c, 1, (uint64_t)&iov));
+  SAY_NUMBER(pt(PTRACE_GETREGSET, c, 1, (uint64_t)&iov));
   siginfo_t si;
   pt(PTRACE_GETSIGINFO, c, 0, (uint64_t)&si);
   printf("at %d argument %d si_code %#x length %zu\n", r.rip == at + 1, (int)r.rdi, si.si_code, iov.iov_len);
   r.rip = at;
   r.rdi = 10;
-  SAY(pt(PTRACE_SETREGSET, c, 1, (uint64_t)&iov));
+  SAY_NUMBER(pt(PTRACE_SETREGSET, c, 1, (uint64_t)&iov));
   pt(PTRACE_POKETEXT, c, at, text);
   int steps = 0, st;
   uint64_t sp = r.rsp;
@@ -163,7 +159,7 @@ static void signals(void) {
   pt(PTRACE_CONT, c, 0, 0);
   status_of(c, "first");
   siginfo_t si;
-  SAY(pt(PTRACE_GETSIGINFO, c, 0, (uint64_t)&si));
+  SAY_NUMBER(pt(PTRACE_GETSIGINFO, c, 0, (uint64_t)&si));
   printf("si_signo %d si_code %d pid %d\n", si.si_signo, si.si_code, si.si_pid == c);
   pt(PTRACE_CONT, c, 0, SIGUSR1);
   status_of(c, "ignored, but shown");
@@ -172,10 +168,10 @@ static void signals(void) {
   pt(PTRACE_CONT, c, 0, 0);  // taken away
   status_of(c, "fatal");
   uint64_t mask = 0;
-  SAY(pt(PTRACE_GETSIGMASK, c, 8, (uint64_t)&mask));
+  SAY_NUMBER(pt(PTRACE_GETSIGMASK, c, 8, (uint64_t)&mask));
   printf("mask %#lx\n", (long)mask);
-  SAY(pt(PTRACE_GETSIGMASK, c, 4, (uint64_t)&mask));
-  SAY(pt(PTRACE_DETACH, c, 0, SIGTERM));
+  SAY_NUMBER(pt(PTRACE_GETSIGMASK, c, 4, (uint64_t)&mask));
+  SAY_NUMBER(pt(PTRACE_DETACH, c, 0, SIGTERM));
   status_of(c, "end");
 }
 
@@ -199,7 +195,7 @@ static void events(void) {
   puts("-- events");
   pid_t c = traced(events_child);
   status_of(c, "start");
-  SAY(pt(PTRACE_SETOPTIONS, c, 0, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+  SAY_NUMBER(pt(PTRACE_SETOPTIONS, c, 0, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
                                      PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT));
   pt(PTRACE_CONT, c, 0, 0);
   int others = 0, started = 0, ended = 0;
@@ -244,14 +240,14 @@ static void attach(void) {
     }
   }
   while (*shared < 3) usleep(1000);
-  SAY(pt(PTRACE_ATTACH, getpid(), 0, 0));
-  SAY(pt(PTRACE_ATTACH, 999999999, 0, 0));
-  SAY(pt(PTRACE_CONT, c, 0, 0));
-  SAY(pt(PTRACE_ATTACH, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_ATTACH, getpid(), 0, 0));
+  SAY_NUMBER(pt(PTRACE_ATTACH, 999999999, 0, 0));
+  SAY_NUMBER(pt(PTRACE_CONT, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_ATTACH, c, 0, 0));
   status_of(c, "attached");
-  SAY(pt(PTRACE_ATTACH, c, 0, 0));
-  SAY(pt(PTRACE_INTERRUPT, c, 0, 0));
-  SAY(pt(PTRACE_LISTEN, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_ATTACH, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_INTERRUPT, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_LISTEN, c, 0, 0));
   char path[64], line[256];
   snprintf(path, sizeof path, "/proc/%d/status", c);
   FILE* f = fopen(path, "r");
@@ -262,22 +258,22 @@ static void attach(void) {
   }
   fclose(f);
   int before = *shared;
-  SAY(pt(PTRACE_DETACH, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_DETACH, c, 0, 0));
   while (*shared < before + 3) usleep(1000);
   puts("runs again");
-  SAY(pt(PTRACE_SEIZE, c, 1, 0));
-  SAY(pt(PTRACE_SEIZE, c, 0, 0x80000000));
-  SAY(pt(PTRACE_SEIZE, c, 0, PTRACE_O_EXITKILL));
-  SAY(pt(PTRACE_CONT, c, 0, 0));
-  SAY(pt(PTRACE_INTERRUPT, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_SEIZE, c, 1, 0));
+  SAY_NUMBER(pt(PTRACE_SEIZE, c, 0, 0x80000000));
+  SAY_NUMBER(pt(PTRACE_SEIZE, c, 0, PTRACE_O_EXITKILL));
+  SAY_NUMBER(pt(PTRACE_CONT, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_INTERRUPT, c, 0, 0));
   status_of(c, "interrupted");
   pt(PTRACE_CONT, c, 0, 0);
   kill(c, SIGSTOP);
   status_of(c, "signal");
   pt(PTRACE_CONT, c, 0, SIGSTOP);
   status_of(c, "group stop");
-  SAY(pt(PTRACE_LISTEN, c, 0, 0));
-  SAY(pt(PTRACE_CONT, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_LISTEN, c, 0, 0));
+  SAY_NUMBER(pt(PTRACE_CONT, c, 0, 0));
   kill(c, SIGCONT);
   status_of(c, "told of its end");
   pt(PTRACE_CONT, c, 0, 0);
@@ -302,7 +298,7 @@ static void tracer_exits(void) {
       for (;;) pause();
     }
     close(p[1]);
-    SAY(pt(PTRACE_SEIZE, c, 0, PTRACE_O_EXITKILL));
+    SAY_NUMBER(pt(PTRACE_SEIZE, c, 0, PTRACE_O_EXITKILL));
     exit(0);
   }
   close(p[1]);

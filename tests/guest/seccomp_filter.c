@@ -16,12 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAY(call)                                                          \
-  do {                                                                     \
-    errno = 0;                                                             \
-    long r_ = (long)(call);                                                \
-    printf("%s: %ld %s\n", #call, r_, r_ < 0 ? strerrorname_np(errno) : ""); \
-  } while (0)
+#include "say.h"
+
 #define NR BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
 #define ARG(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[n]))
 #define RET(v) BPF_STMT(BPF_RET | BPF_K, v)
@@ -63,60 +59,60 @@ static void status(void) {
 }
 
 static void refused(void) {
-  SAY(prctl(PR_GET_SECCOMP));
-  SAY(on_call(SYS_getppid, SECCOMP_RET_ALLOW));  // without no_new_privs
-  SAY(prctl(PR_SET_SECCOMP, 77, 0));
+  SAY_NUMBER(prctl(PR_GET_SECCOMP));
+  SAY_NUMBER(on_call(SYS_getppid, SECCOMP_RET_ALLOW));  // without no_new_privs
+  SAY_NUMBER(prctl(PR_SET_SECCOMP, 77, 0));
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  SAY(seccomp(77, 0, NULL));
-  SAY(seccomp(SECCOMP_SET_MODE_STRICT, 1, NULL));
-  SAY(seccomp(SECCOMP_SET_MODE_FILTER, 0, NULL));
-  SAY(seccomp(SECCOMP_SET_MODE_FILTER, 0x1000, NULL));
+  SAY_NUMBER(seccomp(77, 0, NULL));
+  SAY_NUMBER(seccomp(SECCOMP_SET_MODE_STRICT, 1, NULL));
+  SAY_NUMBER(seccomp(SECCOMP_SET_MODE_FILTER, 0, NULL));
+  SAY_NUMBER(seccomp(SECCOMP_SET_MODE_FILTER, 0x1000, NULL));
   struct sock_filter ok[] = {RET(SECCOMP_RET_ALLOW)};
-  SAY(install_n(ok, 0, 0));
-  SAY(install_n(ok, 4097, 0));
-  SAY(install_n(NULL, 1, 0));
-  SAY(INSTALL(NR));                                                             // no end
-  SAY(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), RET(0)));                  // not aligned
-  SAY(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64), RET(0)));                 // outside
-  SAY(INSTALL(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), RET(0)));                  // a byte
-  SAY(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0), RET(0)));
-  SAY(INSTALL(BPF_STMT(BPF_JMP | BPF_JA, 1), RET(0)));                          // beyond the end
-  SAY(INSTALL(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1), RET(0)));
-  SAY(INSTALL(BPF_STMT(BPF_LD | BPF_MEM, 0), RET(0)));                          // never written
-  SAY(INSTALL(BPF_STMT(BPF_ST, 16), RET(0)));
-  SAY(INSTALL(BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), RET(0)));
-  SAY(INSTALL(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 3), RET(0)));
-  SAY(INSTALL(BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32), RET(0)));
-  SAY(INSTALL(BPF_STMT(0xffff, 0), RET(0)));
-  SAY(INSTALL(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), RET(0)));
+  SAY_NUMBER(install_n(ok, 0, 0));
+  SAY_NUMBER(install_n(ok, 4097, 0));
+  SAY_NUMBER(install_n(NULL, 1, 0));
+  SAY_NUMBER(INSTALL(NR));                                                             // no end
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), RET(0)));                  // not aligned
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64), RET(0)));                 // outside
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), RET(0)));                  // a byte
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0), RET(0)));
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_JMP | BPF_JA, 1), RET(0)));                          // beyond the end
+  SAY_NUMBER(INSTALL(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1), RET(0)));
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_LD | BPF_MEM, 0), RET(0)));                          // never written
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_ST, 16), RET(0)));
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), RET(0)));
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 3), RET(0)));
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32), RET(0)));
+  SAY_NUMBER(INSTALL(BPF_STMT(0xffff, 0), RET(0)));
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), RET(0)));
   unsigned a = SECCOMP_RET_ERRNO, bad = 0x12340000;
-  SAY(seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &a));
-  SAY(seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &bad));
-  SAY(seccomp(SECCOMP_GET_ACTION_AVAIL, 1, &a));
-  SAY(prctl(PR_GET_SECCOMP));
+  SAY_NUMBER(seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &a));
+  SAY_NUMBER(seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &bad));
+  SAY_NUMBER(seccomp(SECCOMP_GET_ACTION_AVAIL, 1, &a));
+  SAY_NUMBER(prctl(PR_GET_SECCOMP));
   status();
 }
 static void errnos(void) {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  SAY(on_call(SYS_getppid, SECCOMP_RET_ERRNO | EXDEV));
-  SAY(syscall(SYS_getppid));
-  SAY(on_call(SYS_getpgrp, SECCOMP_RET_ERRNO | 0));
-  SAY(syscall(SYS_getpgrp));
-  SAY(on_call(SYS_getppid, SECCOMP_RET_ERRNO | ENOTTY));  // the newer one counts among equals
-  SAY(syscall(SYS_getppid));
-  SAY(on_call(SYS_getppid, SECCOMP_RET_LOG));  // weaker
-  SAY(syscall(SYS_getppid));
-  SAY(on_call(SYS_getuid, SECCOMP_RET_ERRNO | 0xffff));
+  SAY_NUMBER(on_call(SYS_getppid, SECCOMP_RET_ERRNO | EXDEV));
+  SAY_NUMBER(syscall(SYS_getppid));
+  SAY_NUMBER(on_call(SYS_getpgrp, SECCOMP_RET_ERRNO | 0));
+  SAY_NUMBER(syscall(SYS_getpgrp));
+  SAY_NUMBER(on_call(SYS_getppid, SECCOMP_RET_ERRNO | ENOTTY));  // the newer one counts among equals
+  SAY_NUMBER(syscall(SYS_getppid));
+  SAY_NUMBER(on_call(SYS_getppid, SECCOMP_RET_LOG));  // weaker
+  SAY_NUMBER(syscall(SYS_getppid));
+  SAY_NUMBER(on_call(SYS_getuid, SECCOMP_RET_ERRNO | 0xffff));
   long r;
   __asm__ volatile("syscall" : "=a"(r) : "a"(SYS_getuid) : "rcx", "r11", "memory");
   printf("cut to %ld\n", r);
-  SAY(on_call(SYS_getgid, SECCOMP_RET_TRACE | 5));
-  SAY(syscall(SYS_getgid));
-  SAY(prctl(PR_GET_SECCOMP));
+  SAY_NUMBER(on_call(SYS_getgid, SECCOMP_RET_TRACE | 5));
+  SAY_NUMBER(syscall(SYS_getgid));
+  SAY_NUMBER(prctl(PR_GET_SECCOMP));
   status();
   fflush(stdout);
   if (fork() == 0) {
-    SAY(syscall(SYS_getppid));
+    SAY_NUMBER(syscall(SYS_getppid));
     fflush(stdout);
     _exit(0);
   }
@@ -125,20 +121,20 @@ static void errnos(void) {
 static void by_arguments(void) {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   // dup2 to a descriptor above 50 fails with the descriptor as errno; computed through memory and ALU.
-  SAY(INSTALL(NR, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_dup2, 0, 9), ARG(1), BPF_STMT(BPF_ST, 3),
+  SAY_NUMBER(INSTALL(NR, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_dup2, 0, 9), ARG(1), BPF_STMT(BPF_ST, 3),
               BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 50, 0, 6), BPF_STMT(BPF_LDX | BPF_MEM, 3), BPF_STMT(BPF_MISC | BPF_TXA, 0),
               BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xfff), BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1),
               BPF_STMT(BPF_ALU | BPF_OR | BPF_K, SECCOMP_RET_ERRNO), BPF_STMT(BPF_RET | BPF_A, 0), RET(SECCOMP_RET_ALLOW)));
-  SAY(dup2(1, 40));
-  SAY(dup2(1, 99));
-  SAY(dup2(1, 60));
+  SAY_NUMBER(dup2(1, 40));
+  SAY_NUMBER(dup2(1, 99));
+  SAY_NUMBER(dup2(1, 60));
   // The architecture, and the length of the data.
-  SAY(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+  SAY_NUMBER(INSTALL(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 5), NR,
               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 3), BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
               BPF_STMT(BPF_ALU | BPF_OR | BPF_K, SECCOMP_RET_ERRNO), BPF_STMT(BPF_RET | BPF_A, 0),
               RET(SECCOMP_RET_ALLOW)));
-  SAY(syscall(SYS_getppid));
+  SAY_NUMBER(syscall(SYS_getppid));
 }
 static volatile int trapped;
 static void on_sigsys(int s, siginfo_t* si, void* u) {
@@ -217,25 +213,25 @@ static void tsync(void) {
   if (read(done[0], &ch, 1) != 1) exit(1);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   struct sock_filter f[] = {NR, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1), RET(SECCOMP_RET_ERRNO | EXDEV), RET(SECCOMP_RET_ALLOW)};
-  SAY(install_n(f, 4, SECCOMP_FILTER_FLAG_TSYNC));
+  SAY_NUMBER(install_n(f, 4, SECCOMP_FILTER_FLAG_TSYNC));
   if (write(go[1], "x", 1) != 1) exit(1);
   pthread_join(t, NULL);
   pthread_create(&t, NULL, diverged, NULL);
   if (read(done[0], &ch, 1) != 1) exit(1);
   printf("names the thread %d\n", install_n(f, 4, SECCOMP_FILTER_FLAG_TSYNC) > 0);
-  SAY(install_n(f, 4, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH));
+  SAY_NUMBER(install_n(f, 4, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH));
   if (write(go[1], "x", 1) != 1) exit(1);
   pthread_join(t, NULL);
   status();
 }
 static void strict(void) {
-  SAY(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
+  SAY_NUMBER(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
   static const char text[] = "writing works\n";
   if (write(1, text, sizeof text - 1) < 0) return;
   syscall(SYS_exit, 5);
 }
 static void strict_kills(void) {
-  SAY(seccomp(SECCOMP_SET_MODE_STRICT, 0, NULL));
+  SAY_NUMBER(seccomp(SECCOMP_SET_MODE_STRICT, 0, NULL));
   fflush(stdout);
   syscall(SYS_getpid);
 }
@@ -250,7 +246,7 @@ int main(int argc, char** argv) {
   (void)argv;
   setvbuf(stdout, NULL, _IOLBF, 0);
   if (argc > 1) {
-    SAY(syscall(SYS_getppid));
+    SAY_NUMBER(syscall(SYS_getppid));
     status();
     return 3;
   }

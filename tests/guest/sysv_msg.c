@@ -9,15 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAY(call)                                                        \
-  do {                                                                   \
-    errno = 0;                                                           \
-    long r_ = (long)(call);                                              \
-    if (r_ == -1)                                                        \
-      printf("%s: %s\n", #call, strerrorname_np(errno));                 \
-    else                                                                 \
-      printf("%s: %s\n", #call, "ok");                                   \
-  } while (0)
+#include "say.h"
 
 struct {
   long type;

@@ -11,12 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAY(call)                                                               \
-  do {                                                                          \
-    errno = 0;                                                                  \
-    long r_ = (long)(call);                                                     \
-    printf("%s: %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok");        \
-  } while (0)
+#include "say.h"
 
 static struct shmid_ds ds;
 static void show(const char* what, int id) {

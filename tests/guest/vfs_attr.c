@@ -12,13 +12,7 @@
 #include <unistd.h>
 #include <utime.h>
 
-static void show(const char* what, long r) {
-  if (r >= 0)
-    printf("%s = %ld\n", what, r);
-  else
-    printf("%s: %s\n", what, strerrorname_np(errno));
-}
-#define SHOW(call) show(#call, (long)(call))
+#include "say.h"
 
 static void attr(const char* name) {
   struct stat st;

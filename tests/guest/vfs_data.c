@@ -11,12 +11,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define SAY(call)                                                          \
-  do {                                                                     \
-    errno = 0;                                                             \
-    long r_ = (long)(call);                                                \
-    printf("%s: %ld %s\n", #call, r_, r_ < 0 ? strerrorname_np(errno) : ""); \
-  } while (0)
+#include "say.h"
+
 static void show(const char* what, int fd) {
   char b[16384];
   ssize_t n = pread(fd, b, sizeof b, 0);
@@ -37,98 +33,98 @@ int main(void) {
 
   puts("-- fallocate");
   int f = open("f", O_RDWR | O_CREAT, 0644);
-  SAY(fallocate(f, 0, 0, 0));
-  SAY(fallocate(f, 0, -1, 10));
-  SAY(fallocate(f, 0, 0, -1));
-  SAY(fallocate(f, 0, 0, 5000));
+  SAY_NUMBER(fallocate(f, 0, 0, 0));
+  SAY_NUMBER(fallocate(f, 0, -1, 10));
+  SAY_NUMBER(fallocate(f, 0, 0, -1));
+  SAY_NUMBER(fallocate(f, 0, 0, 5000));
   show("grown", f);
-  SAY(fallocate(f, FALLOC_FL_KEEP_SIZE, 0, 10000));
+  SAY_NUMBER(fallocate(f, FALLOC_FL_KEEP_SIZE, 0, 10000));
   show("kept", f);
-  SAY(fallocate(a, FALLOC_FL_PUNCH_HOLE, 0, 10));
-  SAY(fallocate(a, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 5000));
+  SAY_NUMBER(fallocate(a, FALLOC_FL_PUNCH_HOLE, 0, 10));
+  SAY_NUMBER(fallocate(a, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 5000));
   show("hole", a);
   printf("data %ld hole %ld\n", (long)lseek(a, 0, SEEK_DATA) , (long)(lseek(a, 0, SEEK_HOLE) > 0));
-  SAY(lseek(a, 100000, SEEK_DATA));
-  SAY(fallocate(a, 0x1000, 0, 10));
+  SAY_NUMBER(lseek(a, 100000, SEEK_DATA));
+  SAY_NUMBER(fallocate(a, 0x1000, 0, 10));
   int ro = open("a", O_RDONLY);
-  SAY(fallocate(ro, 0, 0, 10));
+  SAY_NUMBER(fallocate(ro, 0, 0, 10));
   int pp[2];
   if (pipe(pp)) return 1;
-  SAY(fallocate(pp[1], 0, 0, 10));
-  SAY(posix_fallocate(f, 0, 6000));
-  SAY(posix_fadvise(f, 0, 0, POSIX_FADV_DONTNEED));
-  SAY(posix_fadvise(f, 0, 0, 77));
-  SAY(readahead(f, 0, 4096));
+  SAY_NUMBER(fallocate(pp[1], 0, 0, 10));
+  SAY_NUMBER(posix_fallocate(f, 0, 6000));
+  SAY_NUMBER(posix_fadvise(f, 0, 0, POSIX_FADV_DONTNEED));
+  SAY_NUMBER(posix_fadvise(f, 0, 0, 77));
+  SAY_NUMBER(readahead(f, 0, 4096));
 
   puts("-- copy_file_range");
   loff_t in = 4000, out = 10;
-  SAY(copy_file_range(a, &in, b, &out, 6000, 0));
+  SAY_NUMBER(copy_file_range(a, &in, b, &out, 6000, 0));
   printf("offsets %ld %ld\n", (long)in, (long)out);
   show("b", b);
   lseek(a, 0, SEEK_SET);
-  SAY(copy_file_range(a, NULL, b, NULL, 100, 0));
+  SAY_NUMBER(copy_file_range(a, NULL, b, NULL, 100, 0));
   printf("positions %ld %ld\n", (long)lseek(a, 0, SEEK_CUR), (long)lseek(b, 0, SEEK_CUR));
   in = 100000;
-  SAY(copy_file_range(a, &in, b, NULL, 100, 0));
+  SAY_NUMBER(copy_file_range(a, &in, b, NULL, 100, 0));
   in = 0, out = 100;
-  SAY(copy_file_range(a, &in, a, &out, 1000, 0));  // overlapping
+  SAY_NUMBER(copy_file_range(a, &in, a, &out, 1000, 0));  // overlapping
   in = 0, out = 5000;
-  SAY(copy_file_range(a, &in, a, &out, 1000, 0));
-  SAY(copy_file_range(a, NULL, ro, NULL, 10, 0));
-  SAY(copy_file_range(a, NULL, b, NULL, 10, 1));
-  SAY(copy_file_range(pp[0], NULL, b, NULL, 10, 0));
+  SAY_NUMBER(copy_file_range(a, &in, a, &out, 1000, 0));
+  SAY_NUMBER(copy_file_range(a, NULL, ro, NULL, 10, 0));
+  SAY_NUMBER(copy_file_range(a, NULL, b, NULL, 10, 1));
+  SAY_NUMBER(copy_file_range(pp[0], NULL, b, NULL, 10, 0));
   int dir = open(".", O_RDONLY), app = open("b", O_WRONLY | O_APPEND);
-  SAY(copy_file_range(dir, NULL, b, NULL, 10, 0));
-  SAY(copy_file_range(a, NULL, app, NULL, 10, 0));
+  SAY_NUMBER(copy_file_range(dir, NULL, b, NULL, 10, 0));
+  SAY_NUMBER(copy_file_range(a, NULL, app, NULL, 10, 0));
 
   puts("-- sendfile");
   off_t off = 4090;
-  SAY(sendfile(pp[1], a, &off, 20));
+  SAY_NUMBER(sendfile(pp[1], a, &off, 20));
   printf("offset %ld\n", (long)off);
   char got[64] = "";
   printf("read %zd %02x %02x\n", read(pp[0], got, 64), got[0], got[19]);
   int sv[2];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv)) return 1;
   lseek(a, 0, SEEK_SET);
-  SAY(sendfile(sv[0], a, NULL, 50));
+  SAY_NUMBER(sendfile(sv[0], a, NULL, 50));
   printf("position %ld read %zd\n", (long)lseek(a, 0, SEEK_CUR), read(sv[1], got, 64));
   int c = open("c", O_RDWR | O_CREAT, 0644);
   off = 0;
-  SAY(sendfile(c, a, &off, 100000));
+  SAY_NUMBER(sendfile(c, a, &off, 100000));
   show("c", c);
-  SAY(sendfile(c, a, &off, 10));
-  SAY(sendfile(c, pp[0], NULL, 10));
-  SAY(sendfile(ro, a, NULL, 10));
-  SAY(sendfile(app, a, NULL, 10));
+  SAY_NUMBER(sendfile(c, a, &off, 10));
+  SAY_NUMBER(sendfile(c, pp[0], NULL, 10));
+  SAY_NUMBER(sendfile(ro, a, NULL, 10));
+  SAY_NUMBER(sendfile(app, a, NULL, 10));
   off = -1;
-  SAY(sendfile(c, a, &off, 10));
+  SAY_NUMBER(sendfile(c, a, &off, 10));
 
   puts("-- statx");
   struct statx x;
   memset(&x, 0xff, sizeof x);
-  SAY(statx(AT_FDCWD, "a", 0, STATX_BASIC_STATS | STATX_BTIME, &x));
+  SAY_NUMBER(statx(AT_FDCWD, "a", 0, STATX_BASIC_STATS | STATX_BTIME, &x));
   printf("mask %#x mode %o nlink %u size %llu blksize %u uid %d btime %d\n", x.stx_mask & (STATX_BASIC_STATS | STATX_BTIME),
          x.stx_mode, x.stx_nlink, (unsigned long long)x.stx_size, x.stx_blksize, x.stx_uid == getuid(),
          x.stx_btime.tv_sec > 0);
-  SAY(statx(a, "", AT_EMPTY_PATH, 0, &x));
-  SAY(statx(a, "", 0, STATX_SIZE, &x));
-  SAY(statx(AT_FDCWD, "a", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_SIZE, &x));
-  SAY(statx(AT_FDCWD, "a", 0x100000, STATX_SIZE, &x));
-  SAY(statx(AT_FDCWD, "a", 0, 0x80000000, &x));
-  SAY(statx(AT_FDCWD, "none", 0, STATX_SIZE, &x));
+  SAY_NUMBER(statx(a, "", AT_EMPTY_PATH, 0, &x));
+  SAY_NUMBER(statx(a, "", 0, STATX_SIZE, &x));
+  SAY_NUMBER(statx(AT_FDCWD, "a", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_SIZE, &x));
+  SAY_NUMBER(statx(AT_FDCWD, "a", 0x100000, STATX_SIZE, &x));
+  SAY_NUMBER(statx(AT_FDCWD, "a", 0, 0x80000000, &x));
+  SAY_NUMBER(statx(AT_FDCWD, "none", 0, STATX_SIZE, &x));
   void* volatile nowhere = NULL;
-  SAY(statx(AT_FDCWD, "a", 0, STATX_SIZE, nowhere));
+  SAY_NUMBER(statx(AT_FDCWD, "a", 0, STATX_SIZE, nowhere));
 
   puts("-- statfs");
   struct statfs s;
-  SAY(statfs("/proc", &s));
+  SAY_NUMBER(statfs("/proc", &s));
   printf("proc %lx bsize %ld blocks %lu namelen %ld\n", (long)s.f_type, (long)s.f_bsize, (long)s.f_blocks, (long)s.f_namelen);
-  SAY(statfs("/dev/shm", &s));
+  SAY_NUMBER(statfs("/dev/shm", &s));
   printf("shm %lx bsize %ld namelen %ld\n", (long)s.f_type, (long)s.f_bsize, (long)s.f_namelen);
-  SAY(statfs("none", &s));
-  SAY(statfs("a", nowhere));
-  SAY(fstatfs(pp[0], &s));
+  SAY_NUMBER(statfs("none", &s));
+  SAY_NUMBER(statfs("a", nowhere));
+  SAY_NUMBER(fstatfs(pp[0], &s));
   printf("pipe %lx\n", (long)s.f_type);
-  SAY(fstatfs(99, &s));
+  SAY_NUMBER(fstatfs(99, &s));
   return 0;
 }

@@ -15,12 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define SAY(call)                                                        \
-  do {                                                                   \
-    errno = 0;                                                           \
-    long r_ = (long)(call);                                              \
-    printf("%s: %s\n", #call, r_ == -1 ? strerrorname_np(errno) : "ok"); \
-  } while (0)
+#include "say.h"
 
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);

@@ -12,13 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static void show(const char* what, long r) {
-  if (r >= 0)
-    printf("%s = %ld\n", what, r);
-  else
-    printf("%s: %s\n", what, strerrorname_np(errno));
-}
-#define SHOW(call) show(#call, (long)(call))
+#include "say.h"
 
 static volatile int xfsz;
 // Out of the compiler's sight, so that it does not warn.

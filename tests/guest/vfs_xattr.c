@@ -8,12 +8,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define SAY(call)                                                          \
-  do {                                                                     \
-    errno = 0;                                                             \
-    long r_ = (long)(call);                                                \
-    printf("%s: %ld %s\n", #call, r_, r_ < 0 ? strerrorname_np(errno) : ""); \
-  } while (0)
+#include "say.h"
+
 static int by_name(const void* a, const void* b) { return strcmp(*(char* const*)a, *(char* const*)b); }
 static void list(const char* what, const char* path) {
   char b[1024], *names[16];
@@ -37,53 +33,53 @@ int main(void) {
   removexattr("f", "user.probe");
   char b[128] = "";
   list("none", "f");
-  SAY(setxattr("f", "user.one", "1st", 3, 0));
-  SAY(setxattr("f", "user.one", "x", 1, XATTR_CREATE));
-  SAY(setxattr("f", "user.two", "x", 1, XATTR_REPLACE));
-  SAY(setxattr("f", "user.two", "", 0, XATTR_CREATE));
-  SAY(setxattr("f", "user.one", "first", 5, XATTR_REPLACE));
-  SAY(setxattr("f", "user.one", "x", 1, 4));
-  SAY(setxattr("f", "user.", "x", 1, 0));
-  SAY(setxattr("f", "", "x", 1, 0));
-  SAY(setxattr("f", "nothing", "x", 1, 0));
-  SAY(setxattr("f", "other.name", "x", 1, 0));
-  SAY(setxattr("f", "trusted.name", "x", 1, 0));
-  SAY(setxattr("none", "user.one", "x", 1, 0));
+  SAY_NUMBER(setxattr("f", "user.one", "1st", 3, 0));
+  SAY_NUMBER(setxattr("f", "user.one", "x", 1, XATTR_CREATE));
+  SAY_NUMBER(setxattr("f", "user.two", "x", 1, XATTR_REPLACE));
+  SAY_NUMBER(setxattr("f", "user.two", "", 0, XATTR_CREATE));
+  SAY_NUMBER(setxattr("f", "user.one", "first", 5, XATTR_REPLACE));
+  SAY_NUMBER(setxattr("f", "user.one", "x", 1, 4));
+  SAY_NUMBER(setxattr("f", "user.", "x", 1, 0));
+  SAY_NUMBER(setxattr("f", "", "x", 1, 0));
+  SAY_NUMBER(setxattr("f", "nothing", "x", 1, 0));
+  SAY_NUMBER(setxattr("f", "other.name", "x", 1, 0));
+  SAY_NUMBER(setxattr("f", "trusted.name", "x", 1, 0));
+  SAY_NUMBER(setxattr("none", "user.one", "x", 1, 0));
   char name[300] = "user.";
   memset(name + 5, 'n', 290);
-  SAY(setxattr("f", name, "x", 1, 0));
+  SAY_NUMBER(setxattr("f", name, "x", 1, 0));
   char* big = calloc(1, 65537);
-  SAY(setxattr("f", "user.big", big, 65537, 0));
+  SAY_NUMBER(setxattr("f", "user.big", big, 65537, 0));
   free(big);
   list("two", "f");
-  SAY(getxattr("f", "user.one", b, sizeof b));
+  SAY_NUMBER(getxattr("f", "user.one", b, sizeof b));
   printf("%.5s\n", b);
-  SAY(getxattr("f", "user.one", NULL, 0));
-  SAY(getxattr("f", "user.one", b, 2));
-  SAY(getxattr("f", "user.two", b, 2));
-  SAY(getxattr("f", "user.three", b, 2));
-  SAY(fgetxattr(fd, "user.one", b, sizeof b));
-  SAY(fsetxattr(fd, "user.three", "3", 1, 0));
-  SAY(listxattr("f", b, 1));
+  SAY_NUMBER(getxattr("f", "user.one", NULL, 0));
+  SAY_NUMBER(getxattr("f", "user.one", b, 2));
+  SAY_NUMBER(getxattr("f", "user.two", b, 2));
+  SAY_NUMBER(getxattr("f", "user.three", b, 2));
+  SAY_NUMBER(fgetxattr(fd, "user.one", b, sizeof b));
+  SAY_NUMBER(fsetxattr(fd, "user.three", "3", 1, 0));
+  SAY_NUMBER(listxattr("f", b, 1));
   symlink("f", "l");
-  SAY(getxattr("l", "user.three", b, sizeof b));
-  SAY(lgetxattr("l", "user.three", b, sizeof b));
-  SAY(lsetxattr("l", "user.three", "x", 1, 0));
-  SAY(fremovexattr(fd, "user.two"));
-  SAY(removexattr("f", "user.two"));
+  SAY_NUMBER(getxattr("l", "user.three", b, sizeof b));
+  SAY_NUMBER(lgetxattr("l", "user.three", b, sizeof b));
+  SAY_NUMBER(lsetxattr("l", "user.three", "x", 1, 0));
+  SAY_NUMBER(fremovexattr(fd, "user.two"));
+  SAY_NUMBER(removexattr("f", "user.two"));
   list("left", "f");
   mkdir("d", 0755);
-  SAY(setxattr("d", "user.dir", "yes", 3, 0));
-  SAY(rename("f", "g"));
+  SAY_NUMBER(setxattr("d", "user.dir", "yes", 3, 0));
+  SAY_NUMBER(rename("f", "g"));
   list("renamed", "g");
   chmod("g", 0444);
-  SAY(setxattr("g", "user.four", "4", 1, 0));
-  SAY(fsetxattr(fd, "user.four", "4", 1, 0));
+  SAY_NUMBER(setxattr("g", "user.four", "4", 1, 0));
+  SAY_NUMBER(fsetxattr(fd, "user.four", "4", 1, 0));
   chmod("g", 0222);
-  SAY(getxattr("g", "user.one", b, sizeof b));
+  SAY_NUMBER(getxattr("g", "user.one", b, sizeof b));
   int p = open("g", O_PATH);
-  SAY(fsetxattr(p, "user.five", "5", 1, 0));
+  SAY_NUMBER(fsetxattr(p, "user.five", "5", 1, 0));
   mkfifo("p", 0600);
-  SAY(setxattr("p", "user.pipe", "x", 1, 0));
+  SAY_NUMBER(setxattr("p", "user.pipe", "x", 1, 0));
   return 0;
 }
