@@ -8,7 +8,7 @@ timeout -k 2 60 "$1" -q --cpus 20 "$(dirname "$1")/cli/cpus" >"$dir/out" </dev/n
 status=$?
 tr '\t' ' ' <"$dir/out" | diff - /dev/fd/3 3<<'END' || status=1
 sysconf: 20 20
-mask: 8 bytes, 20 CPUs
+mask: 32 bytes, 20 CPUs
 cpuinfo: 20
 stat: 20
 /sys/devices/system/cpu/online: 0-19
