@@ -28,13 +28,13 @@ bool ChannelTable::init() {
   return true;
 }
 
-uint32_t ChannelTable::attach(GuestThread* t) {
+void ChannelTable::attach(GuestThread* t, uint32_t& id) {
   for (uint32_t i = 0; i < MAX_CHANNELS; ++i) {
-    uint32_t id = next_id_.fetch_add(1, std::memory_order_relaxed) % MAX_CHANNELS;
+    id = next_id_.fetch_add(1, std::memory_order_relaxed) % MAX_CHANNELS;
     GuestThread* none = nullptr;
-    if (slots_[id].compare_exchange_strong(none, t)) return id;
+    if (slots_[id].compare_exchange_strong(none, t)) return;
   }
-  return MAX_CHANNELS;
+  id = MAX_CHANNELS;
 }
 
 void ChannelTable::detach(uint32_t id) { slots_[id].store(nullptr, std::memory_order_release); }

@@ -27,7 +27,9 @@ class ChannelTable {
   chan::Doorbell& doorbell() { return *doorbell_; }
   chan::InfoPage& info() { return *info_; }
   // Doorbell numbers. Thread-safe: processes are made ready on a thread of their own.
-  uint32_t attach(GuestThread* t);  // MAX_CHANNELS when none is free
+  // Finds a number for the thread, MAX_CHANNELS when none is free. The kernel thread may see it from then on,
+  // so the rest of it must be complete: `id` is set before.
+  void attach(GuestThread* t, uint32_t& id);
   void detach(uint32_t id);
   GuestThread* get(uint32_t id) { return slots_[id].load(std::memory_order_acquire); }
   // Threads that run in user mode or carry out an action: their events are looked for in their channels. All

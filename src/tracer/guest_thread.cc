@@ -24,10 +24,10 @@ using namespace chan;
 
 GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
     : process_(std::move(process)), slot_(slot), ch_(process_->channel(slot)) {
-  id_ = ChannelTable::instance().attach(this);
-  ch_->id = id_;
   seen_ring_ = __atomic_load_n(&ch_->ring_seq, __ATOMIC_ACQUIRE);
   process_->threads.push_back(this);
+  ChannelTable::instance().attach(this, id_);
+  ch_->id = id_;
 }
 
 GuestThread::~GuestThread() {

@@ -28,7 +28,6 @@ constexpr uint64_t KERNEL_SPIN_NS = 50'000;       // before the kernel thread sl
 constexpr uint64_t MAX_KERNEL_SPIN_NS = 100'000;  // to a timer
 constexpr int POOL_SIZE = 2;
 
-// Our own descriptors must not land on 0..2, which a guest process gets its descriptors at.
 void raise_limits() {
   rlimit r{};
   if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {

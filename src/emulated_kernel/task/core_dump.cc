@@ -10,6 +10,7 @@
 
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/mm/page.h"
+#include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/ops.h"
@@ -38,10 +39,6 @@ void add_note(Bytes& notes, const char* owner, uint32_t type, const void* data, 
   pad();
 }
 
-timeval times_of(uint64_t ns) {
-  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<suseconds_t>(ns % 1'000'000'000 / 1000)};
-}
-
 void add_thread(Bytes& notes, Task& x, int signo) {
   const ThreadGroup& g = *x.group;
   elf_prstatus s{};
@@ -49,7 +46,7 @@ void add_thread(Bytes& notes, Task& x, int signo) {
   s.pr_sigpend = x.sig.pending.bits, s.pr_sighold = x.sig.blocked;
   s.pr_pid = x.tid, s.pr_ppid = g.parent->tgid, s.pr_pgrp = g.pgid;
   s.pr_sid = g.session ? g.session->sid : 0;
-  s.pr_utime = times_of(x.utime_ns), s.pr_stime = times_of(x.stime_ns);
+  s.pr_utime = to_timeval(x.utime_ns), s.pr_stime = to_timeval(x.stime_ns);
   const UserRegs regs = user_regs(x, -1);
   static_assert(sizeof regs == sizeof s.pr_reg);
   std::memcpy(&s.pr_reg, regs.data(), sizeof regs);
