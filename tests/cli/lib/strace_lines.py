@@ -45,6 +45,28 @@ WORDS = [
 ]
 
 
+# Files whose contents are a kernel's own, and what a read of one is called.
+OPENED = re.compile(r'^open(?:at)?\((?:\w+, )?"(/proc/|/sys/|/dev/u?random").*\) = (\d+)$')
+READ = re.compile(r"^p?read(?:64)?\((\d+), ")
+CLOSED = re.compile(r"^close\((\d+)\)")
+
+
+def own_contents(lines):
+    """Reads of such files become READ(proc) or READ(random), several in a row one: how long they are differs too."""
+    open_files, out = {}, []
+    for line in lines:
+        if match := OPENED.match(line):
+            open_files[match.group(2)] = "random" if match.group(1).startswith("/dev") else "proc"
+        elif match := CLOSED.match(line):
+            open_files.pop(match.group(1), None)
+        elif (match := READ.match(line)) and match.group(1) in open_files:
+            line = f"READ({open_files[match.group(1)]})"
+            if out[-1] == line:
+                continue
+        out.append(line)
+    return out
+
+
 class Thread:
     def __init__(self, name):
         self.name, self.lines, self.children = name, [], 0
@@ -101,7 +123,7 @@ def threads(text):
         for where in PIDS:
             rest = where.sub(named, rest)
         by_pid[pid].lines.append(normal(rest))
-    return {t.name: t.lines for t in by_pid.values()}
+    return {t.name: own_contents(t.lines) for t in by_pid.values()}
 
 
 def normal(line):
