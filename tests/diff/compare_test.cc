@@ -17,6 +17,8 @@ TEST(DiffCompare, TakesNumbersOfOneRunForThoseOfTheOther) {
   EXPECT_FALSE(same("getpid() = 5312\nkill(5312, SIGTERM) = 0\n", "getpid() = 7\nkill(9, SIGTERM) = 0\n"));
   EXPECT_TRUE(same("clock_gettime(CLOCK_REALTIME, {tv_sec=1700000000, tv_nsec=5}) = 0\n",
                    "clock_gettime(CLOCK_REALTIME, {tv_sec=1700000001, tv_nsec=6}) = 0\n"));
+  EXPECT_TRUE(same("utimensat(5, NULL, [{tv_sec=1700000000, tv_nsec=5}, UTIME_OMIT], 0) = 0\n",
+                   "utimensat(5, NULL, [{tv_sec=1700000001, tv_nsec=70388094}, UTIME_OMIT], 0) = 0\n"));
   EXPECT_TRUE(same("fstat(1, {st_dev=makedev(0, 1), st_ino=7, st_mode=S_IFREG|0644}) = 0\n",
                    "fstat(1, {st_dev=makedev(0, 1), st_ino=9, st_mode=S_IFREG|0644}) = 0\n"));
   EXPECT_FALSE(same("fstat(1, {st_ino=7, st_mode=S_IFREG|0644}) = 0\n",
@@ -29,6 +31,27 @@ TEST(DiffCompare, TakesNumbersOfOneRunForThoseOfTheOther) {
       same("getrandom(\"\\1\\2\", 8, GRND_NONBLOCK) = 8\n", "getrandom(\"\\3\\4\", 8, GRND_NONBLOCK) = 8\n"));
   EXPECT_TRUE(same("write(1, \"10:11:12 pid 5312\", 17) = 17\ngetpid() = 5312\n",
                    "write(1, \"10:11:13 pid 5312\", 17) = 17\ngetpid() = 5312\n"));
+}
+
+TEST(DiffCompare, KnowsNamesMadeUpByChance) {
+  const auto writes = [](const std::string& made, const std::string& used) {
+    return "openat(AT_FDCWD, \"" + made + "\", O_RDWR|O_CREAT|O_EXCL, 0600) = 3\nunlink(\"" + used +
+           "\") = 0\n";
+  };
+  EXPECT_TRUE(same(writes("/tmp/a.XyZ123", "/tmp/a.XyZ123"), writes("/tmp/a.0bcDeF", "/tmp/a.0bcDeF")));
+  EXPECT_TRUE(same(writes("tmp_obj_abcdef", "tmp_obj_abcdef"), writes("tmp_obj_ABCDEF", "tmp_obj_ABCDEF")));
+  EXPECT_TRUE(same(writes("tmpabcd_fgh.c", "tmpabcd_fgh.c"), writes("tmp01234567.c", "tmp01234567.c")));
+  EXPECT_FALSE(same(writes("/tmp/a.XyZ123", "/tmp/a.XyZ123"), writes("/tmp/a.0bcDeF", "/tmp/a.zzzzzz")));
+  EXPECT_FALSE(same(writes("/tmp/a.XyZ123", "/tmp/a.XyZ123"), writes("/tmp/b.0bcDeF", "/tmp/b.0bcDeF")));
+  EXPECT_FALSE(same("unlink(\"/tmp/a.XyZ123\") = 0\n", "unlink(\"/tmp/a.0bcDeF\") = 0\n"));
+  EXPECT_FALSE(same("openat(AT_FDCWD, \"/tmp/first0\", O_RDWR|O_CREAT, 0600) = 3\n",
+                    "openat(AT_FDCWD, \"/tmp/second\", O_RDWR|O_CREAT, 0600) = 3\n"));
+  EXPECT_TRUE(same("mkdir(\"/tmp/d.XyZ123\", 0700) = 0\n", "mkdir(\"/tmp/d.0bcDeF\", 0700) = 0\n"));
+  EXPECT_FALSE(same("mkdir(\"/tmp/d.XyZ123\", 0777) = 0\n", "mkdir(\"/tmp/d.0bcDeF\", 0777) = 0\n"));
+  Normal strict;
+  strict.random = false;
+  EXPECT_FALSE(
+      same(writes("/tmp/a.XyZ123", "/tmp/a.XyZ123"), writes("/tmp/a.0bcDeF", "/tmp/a.0bcDeF"), strict));
 }
 
 TEST(DiffCompare, SwitchesOff) {

@@ -1,6 +1,7 @@
 // ioctl requests that every descriptor knows, and FIONREAD and ENOTTY by kind of file; SIGIO.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,20 @@ int main(void) {
   struct stat st;
   fstat(mem, &st);
   printf("%d\n", size == st.st_blocks * 512 && size > 0);
+
+  puts("-- FICLONE");
+  // Between memfds: whether the host's file system shares blocks does not matter.
+  int other = memfd_create("other", 0);
+  struct file_clone_range range = {.src_fd = mem, .src_length = 5};
+  T(ioctl(other, FICLONE, mem));
+  T(ioctl(other, FICLONERANGE, &range));
+  T(ioctl(other, FICLONERANGE, bad));
+  T(ioctl(other, FICLONE, -1));
+  T(ioctl(other, FICLONE, p[0]));
+  T(ioctl(p[1], FICLONE, p[0]));
+  T(ioctl(dir, FICLONE, dir));
+  T(fcntl(other, F_SETFL, O_APPEND));
+  T(ioctl(other, FICLONE, mem));
 
   puts("-- SIGIO");
   signal(SIGIO, on_io);

@@ -14,6 +14,13 @@ constexpr std::array RETURNS_PID{"getpid", "gettid", "getppid",        "getpgid"
 
 constexpr int64_t MOMENT = 16;  // bytes
 
+// A call that makes a file which was not there: mkstemp(3) opens exclusively, mkdtemp(3) makes folders of its
+// own.
+bool makes_file(std::string_view name, std::string_view args) {
+  if (name.starts_with("open")) return args.find("O_EXCL") != std::string_view::npos;
+  return name.starts_with("mkdir") && args.find("0700") != std::string_view::npos;
+}
+
 }  // namespace
 
 Id stream_label(const Log& log, const Strings& strings, const Event& e) {
@@ -29,6 +36,11 @@ Id stream_label(const Log& log, const Strings& strings, const Event& e) {
                        text.find("SOCK_RAW") != std::string_view::npos;
   const bool stream = text.starts_with("pipe") || text.starts_with("socket") || text.starts_with("accept");
   return stream && !packets ? label : 0;
+}
+
+std::string_view first_descriptor(const Log& log, const Strings& strings, const Event& e) {
+  if (e.ref_count == 0 || log.refs[e.first_ref].kind != RefKind::fd) return {};
+  return strings[log.objects[log.refs[e.first_ref].object].label];
 }
 
 const CallInfo* CallComparer::info_of(Id name) {
@@ -57,17 +69,11 @@ CallVerdict CallComparer::other_event(const Event& a, const Event& b, const Task
 bool CallComparer::random(std::string_view name, const Event& a) const {
   if (name == "getrandom") return true;
   if (!name.starts_with("read") && name != "pread64" && name != "getsockname") return false;
-  const std::string_view label = descriptor(a);
+  const std::string_view label = first_descriptor(a_, strings_, a);
   // A signalfd's structure has process ids in binary form; an address that was bound automatically is chance.
   return label == "\"/dev/urandom\"" || label == "\"/dev/random\"" ||
          label.starts_with("\"/proc/sys/kernel/random/") || label.starts_with("signalfd") ||
          (name == "getsockname" && label.starts_with("socket AF_UNIX"));
-}
-
-// What the call's first descriptor is: a path in quotes, or the call that made it.
-std::string_view CallComparer::descriptor(const Event& a) const {
-  if (a.ref_count == 0 || a_.refs[a.first_ref].kind != RefKind::fd) return {};
-  return strings_[a_.objects[a_.refs[a.first_ref].object].label];
 }
 
 // Two descriptors that were made in the same way.
@@ -138,10 +144,12 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
     c.pid_kind = what != nullptr && what->pid;
     c.alone = t.alone;
     c.memory_call = info != nullptr && info->memory;
-    c.absolute = name == "futex" || a.args.find("TIMER_ABSTIME") != std::string_view::npos;
+    c.absolute = name == "futex" || name.find("utime") != std::string_view::npos ||
+                 a.args.find("TIMER_ABSTIME") != std::string_view::npos;
     c.random = c.output && random(name, a);
     c.random_data = t.random && (!c.output || stream_label(a_, strings_, a) != 0);
-    c.numbers = c.output && normal_.times && descriptor(a).starts_with("\"/proc/");
+    c.makes_file = makes_file(name, a.args);
+    c.numbers = c.output && normal_.times && first_descriptor(a_, strings_, a).starts_with("\"/proc/");
     const uint32_t at_a = ra, at_b = rb;
     if (!matcher_.same_arg(a, x, ra, b, y, rb, c)) {
       const std::string_view sx = strings_[x.text], sy = strings_[y.text];
@@ -205,7 +213,8 @@ CallVerdict CallComparer::compare(const Event& a, const Event& b, const TaskCont
     const bool any_child = (name == "wait4" && a.args.starts_with("-1")) || a.args.starts_with("P_ALL");
     if (t.parallel && normal_.timing && (name == "futex" || any_child)) v.timing = true;
     // Files of /proc tell of the moment; a little more or less is no difference.
-    if (normal_.times && descriptor(a).starts_with("\"/proc/") && std::abs(a.number - b.number) <= MOMENT)
+    if (normal_.times && first_descriptor(a_, strings_, a).starts_with("\"/proc/") &&
+        std::abs(a.number - b.number) <= MOMENT)
       v.timing = true;
     return v;
   }

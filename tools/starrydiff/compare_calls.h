@@ -29,6 +29,8 @@ struct TaskContext {
 
 // The label of the pipe or stream socket that a call reads or writes; 0 if there is none.
 Id stream_label(const Log& log, const Strings& strings, const Event& e);
+// What the call's first descriptor is: a path in quotes, or the call that made it. Empty if it has none.
+std::string_view first_descriptor(const Log& log, const Strings& strings, const Event& e);
 
 class CallComparer {
  public:
@@ -42,7 +44,6 @@ class CallComparer {
                    const CallInfo* info);
   bool explained_length(int64_t a, int64_t b, const TaskContext& t) const;
   const CallInfo* info_of(Id name);
-  std::string_view descriptor(const Event& a) const;
   bool random(std::string_view name, const Event& a) const;
   bool alike(const Ref& a, const Ref& b) const;
   bool reserved(const Log& log, const Event& e) const;

@@ -146,6 +146,7 @@ bool Matcher::same_string(std::string_view a, std::string_view b, const Context&
   const Quoted qa = quoted(a, 0), qb = quoted(b, 0);
   size_t i = 0, j = 0;
   const std::string_view x = qa.text, y = qb.text;
+  if (normal_.random && random_names_.same(x, y, c.makes_file)) return true;
   while (i < x.size() && j < y.size()) {
     if (digit(x[i]) && digit(y[j]) && (i == 0 || x[i - 1] != '\\')) {
       const size_t ie = number_end(x, i), je = number_end(y, j);

@@ -8,6 +8,7 @@
 
 #include "event.h"
 #include "normalise.h"
+#include "random_names.h"
 
 namespace starry::diff {
 
@@ -28,6 +29,7 @@ class Matcher {
     bool pid_kind = false;  // the argument is a process id
     bool output = false;
     bool random = false;       // bytes that differ by design
+    bool makes_file = false;   // the call makes a file that was not there
     bool random_data = false;  // strings that are not text differ by design
     bool numbers = false;      // numbers in its text differ by design (/proc)
     bool absolute = false;     // its times are points in time
@@ -52,6 +54,7 @@ class Matcher {
   const Normal& normal_;
   std::unordered_map<int64_t, int64_t> pid_ab_, pid_ba_, port_ab_, port_ba_, fd_ab_;
   std::unordered_map<uint32_t, uint32_t> object_ab_, object_ba_;
+  RandomNames random_names_;
   int64_t fd_shift_ = 0;  // by how much descriptors are higher in b since a difference that was reported
   bool variable_text_ = false;
   int64_t pid_a_digits_ = 0, pid_b_digits_ = 0;

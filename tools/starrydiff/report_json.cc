@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "compare_calls.h"
 #include "describe.h"
 #include "report.h"
 
@@ -21,8 +22,10 @@ std::string log_json(const Log& log) {
 std::string event_json(const Log& log, uint32_t event, const Strings& strings) {
   if (event == NONE) return "null";
   const Event& e = log.events[event];
-  return fmt::format(R"({{"line":{},"tid":{},"text":{}}})", e.line, log.tasks[e.task].tid,
-                     json_string(event_text(e, strings)));
+  const std::string_view descriptor = first_descriptor(log, strings, e);
+  return fmt::format(R"({{"line":{},"tid":{},"text":{}{}}})", e.line, log.tasks[e.task].tid,
+                     json_string(event_text(e, strings)),
+                     descriptor.empty() ? "" : ",\"descriptor\":" + json_string(descriptor));
 }
 
 std::string divergence_json(const Comparison& c, const Divergence& d, const Strings& strings) {
