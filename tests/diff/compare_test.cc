@@ -188,6 +188,28 @@ TEST(DiffCompare, AWaitThatReturnsBeforeItsWakeIs) {
   EXPECT_EQ(w.first().kind, Kind::order);
 }
 
+TEST(DiffCompare, MissesNoTaskOfALogThatHasOnlyTheFirst) {
+  const std::string made = "clone(child_stack=NULL, flags=SIGCHLD) = 9\n", end = "exit_group(0) = ?\n";
+  const std::string first_only = HEAD + made + "chdir(\"/a\") = 0\n" + end;
+  const auto all = [&](const std::string& call) {
+    std::string s;
+    for (const std::string& line : {std::string(HEAD), made, call + "\n", end}) s += "7 " + line;
+    return s + "9 chdir(\"/\") = 0\n9 exit_group(0) = ?\n";
+  };
+  World w;
+  w.compare(first_only, all("chdir(\"/a\") = 0"));
+  EXPECT_EQ(w.c.counted, 0u);
+  EXPECT_EQ(w.c.outside_b.size(), 1u);
+  w.compare(all("chdir(\"/a\") = 0"), first_only);
+  EXPECT_EQ(w.c.counted, 0u);
+  w.compare(first_only, all("chdir(\"/b\") = 0"));
+  EXPECT_GT(w.c.counted, 0u);
+  // With -f a process that is not in the log did nothing.
+  const std::string alone = "7 " + std::string(HEAD) + "7 " + made + "7 chdir(\"/a\") = 0\n7 " + end;
+  w.compare(alone, all("chdir(\"/a\") = 0"));
+  EXPECT_GT(w.c.counted, 0u);
+}
+
 TEST(DiffCompare, LeavesOutWhatVariesBetweenNativeRuns) {
   World w;
   const std::string one = std::string(HEAD) + "chdir(\"/a\") = 0\nclose(3) = 0\n",

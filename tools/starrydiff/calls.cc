@@ -201,6 +201,10 @@ std::string_view errno_name(int64_t number) {
 
 bool waits(std::string_view name) { return among(WAITS, name); }
 bool only_asks(std::string_view name) { return among(ASKS, name); }
+bool makes_task(std::string_view name) {
+  return name == "clone" || name == "clone3" || name == "fork" || name == "vfork";
+}
+
 bool reads_stream(std::string_view name) { return among(READS, name); }
 bool writes_stream(std::string_view name) { return among(WRITES, name); }
 

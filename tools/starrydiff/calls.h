@@ -34,6 +34,8 @@ std::string_view errno_name(int64_t number);
 bool waits(std::string_view name);
 // Calls that only ask: they change nothing, such as clock_gettime and getpid.
 bool only_asks(std::string_view name);
+// Calls that make a process or thread and return its number.
+bool makes_task(std::string_view name);
 // Calls that take bytes out of a stream, or put them in.
 bool reads_stream(std::string_view name);
 bool writes_stream(std::string_view name);

@@ -38,6 +38,9 @@ class Comparer {
     threads_b_ = threads(b_);
     const bool many =
         pairing.pairs.size() + pairing.only_a.size() > 1 || pairing.pairs.size() + pairing.only_b.size() > 1;
+    // What a log leaves out by design is not missing in it.
+    if (a_.first_task_only) leave_out(pairing.only_b, pairing.outside_b);
+    if (b_.first_task_only) leave_out(pairing.only_a, pairing.outside_a);
     for (const TaskPair& p : pairing.pairs)
       if (a_.tasks[p.a].tid > 0 && b_.tasks[p.b].tid > 0)
         matcher_.bind_pid(a_.tasks[p.a].tid, b_.tasks[p.b].tid);
@@ -54,6 +57,11 @@ class Comparer {
   }
 
  private:
+  static void leave_out(std::vector<uint32_t>& tasks, std::vector<uint32_t>& outside) {
+    outside.insert(outside.end(), tasks.begin(), tasks.end());
+    tasks.clear();
+  }
+
   // How many threads each process has, by its leader.
   static std::vector<uint32_t> threads(const Log& log) {
     std::vector<uint32_t> n(log.tasks.size(), 0);

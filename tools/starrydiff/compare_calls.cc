@@ -113,8 +113,7 @@ bool CallComparer::same_number(std::string_view name, const Event& a, const Even
     return true;
   }
   // A new process has whatever number is free.
-  if (normal_.pids && (name.starts_with("clone") || name.ends_with("fork")))
-    return a.number > 0 && b.number > 0;
+  if (normal_.pids && makes_task(name)) return a.number > 0 && b.number > 0;
   if (among(RETURNS_PID, name)) return a.number > 0 && b.number > 0 && matcher_.pid(a.number, b.number, true);
   if (name == "kcmp") return false;
   return writes_stream(name) && explained_length(a.number, b.number, t);

@@ -114,8 +114,9 @@ struct Log {
   std::string ending;  // how the log ends if not with an exit: "Page fault ..., panicked ..."
   uint32_t ending_line = 0;
   int cpus = 0;
-  bool raw = false;  // a kernel log: arguments are numbers
-  Arena arena;       // text that is not in the file as it stands
+  bool first_task_only = false;  // strace without -f, of a program that made others
+  bool raw = false;              // a kernel log: arguments are numbers
+  Arena arena;                   // text that is not in the file as it stands
   std::vector<std::shared_ptr<const std::string>> files;
   std::vector<std::shared_ptr<const Log>> parts;  // of a set FILE.PID: their text is used here
 

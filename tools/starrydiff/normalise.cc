@@ -333,7 +333,7 @@ class Normaliser {
       objects_.dup_fd(e.task, static_cast<int>(length_arg(e, 0)), static_cast<int>(e.number));
       return return_ref(e, objects_.fd(e.task, static_cast<int>(e.number)));
     }
-    if (name == "clone" || name == "clone3" || name == "fork" || name == "vfork") return born(e);
+    if (makes_task(name)) return born(e);
     if (ret == "FD" && e.number >= 0 && e.number <= INT32_MAX)
       return return_ref(e, objects_.new_fd(e.task, static_cast<int>(e.number), label(e, name)));
     if (ret == "PTR" && static_cast<uint64_t>(e.number) >= LOWEST_ADDRESS && normal_.addresses)

@@ -22,8 +22,8 @@ class TextReport {
     log_line("first", *c_.a);
     log_line("second", *c_.b);
     if (const std::string s = not_counted(c_); !s.empty()) print("not counted: {}\n", s);
-    outside("first", *c_.a, c_.outside_a);
-    outside("second", *c_.b, c_.outside_b);
+    outside("first", *c_.a, c_.outside_a, *c_.b);
+    outside("second", *c_.b, c_.outside_b, *c_.a);
     overview();
     for (uint32_t p = 0; p < c_.pairs.size(); p++)
       if (c_.pairs[p].counted > 0 && wanted(p)) thread(p);
@@ -60,9 +60,10 @@ class TextReport {
     if (log.bad_count > 5) print("  ...\n");
   }
 
-  void outside(const char* which, const Log& log, const std::vector<uint32_t>& tasks) {
+  void outside(const char* which, const Log& log, const std::vector<uint32_t>& tasks, const Log& other) {
     if (tasks.empty()) return;
-    print("{} tasks of the {} log are outside the program that both show:", tasks.size(), which);
+    print("{} tasks of the {} log are outside the program that both show{}:", tasks.size(), which,
+          other.first_task_only ? " (the other log was made without -f)" : "");
     for (size_t i = 0; i < tasks.size() && i < 8; i++) print(" {}", log.tasks[tasks[i]].tid);
     print("{}\n", tasks.size() > 8 ? " ..." : "");
   }

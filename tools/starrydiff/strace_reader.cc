@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "calls.h"
 #include "lexer.h"
 #include "reader.h"
 #include "tasks.h"
@@ -215,6 +216,10 @@ class StraceReader {
       for (const uint32_t line : unknown_) log_.report_bad(line, "not a line of strace");
     if (!terminal)
       for (const uint32_t line : torn_lines_) log_.report_bad(line, "the call has no end");
+    log_.first_task_only =
+        !with_pids_ && file_pid_ == 0 && std::ranges::any_of(log_.events, [this](const Event& e) {
+          return e.type == EventType::call && e.number > 0 && makes_task(strings_[e.name]);
+        });
   }
 
   struct Torn {

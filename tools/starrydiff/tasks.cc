@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "calls.h"
 #include "lexer.h"
 
 namespace starry::diff {
@@ -26,7 +27,7 @@ uint32_t TaskBook::at(int tid) {
 void TaskBook::ended(int tid) { ended_[tid] = true; }
 
 void TaskBook::created_by(const Event& e, std::string_view name) {
-  if (name != "clone" && name != "clone3" && name != "fork" && name != "vfork") return;
+  if (!makes_task(name)) return;
   // Without thread ids in the log there are no other tasks in it.
   if (e.error != 0 || e.number <= 0 || log_.tasks[e.task].tid == 0) return;
   const int tid = static_cast<int>(e.number);
