@@ -107,10 +107,11 @@ TEST(DiffReader, GivesAnOldNumberToANewTask) {
 
 TEST(DiffReader, ReportsBrokenLinesAndGoesOn) {
   World w;
-  const Log log = w.log("1 getpid() = 1\n1 nonsense here\n1 getpid( = \n1 getppid() = 1\n");
-  ASSERT_EQ(log.bad_count, 2u);
+  const Log log = w.log("1 getpid() = 1\n1 nonsense here\n1 getpid( = \n1 <... \n1 getppid() = 1\n");
+  ASSERT_EQ(log.bad_count, 3u);
   EXPECT_EQ(log.bad[0].line, 2u);
   EXPECT_EQ(log.bad[1].line, 3u);
+  EXPECT_EQ(log.bad[2].line, 4u);
   EXPECT_EQ(w.name(log.events.back()), "getppid");
 }
 

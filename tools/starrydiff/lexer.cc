@@ -153,9 +153,9 @@ Statement parse_call(std::string_view line, size_t open) {
   return s;
 }
 
-Statement parse_resumed(std::string_view line) {
+// What follows "<... ".
+Statement parse_resumed(std::string_view rest) {
   Statement s;
-  std::string_view rest = line.substr(5);
   const size_t mark = rest.find(" resumed>");
   if (mark == std::string_view::npos) return s;
   s.name = rest.substr(0, mark);
@@ -235,7 +235,7 @@ Prefix take_prefix(std::string_view& line) {
 
 Statement parse_statement(std::string_view line) {
   Statement s;
-  if (line.starts_with("<... ")) return parse_resumed(trim(line));
+  if (line.starts_with("<... ")) return parse_resumed(trim(line.substr(5)));
   if (line.starts_with("--- ")) return parse_marked(trim(line), true);
   if (line.starts_with("+++ ")) return parse_marked(trim(line), false);
   if (line.starts_with(" > ") || line.starts_with("> /") || line.starts_with("> [") ||

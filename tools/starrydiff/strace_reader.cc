@@ -216,6 +216,7 @@ class StraceReader {
       for (const uint32_t line : unknown_) log_.report_bad(line, "not a line of strace");
     if (!terminal)
       for (const uint32_t line : torn_lines_) log_.report_bad(line, "the call has no end");
+    std::ranges::sort(log_.bad, {}, &BadLine::line);
     log_.first_task_only =
         !with_pids_ && file_pid_ == 0 && std::ranges::any_of(log_.events, [this](const Event& e) {
           return e.type == EventType::call && e.number > 0 && makes_task(strings_[e.name]);
