@@ -49,6 +49,13 @@ def _sql(where):
         f.write("SELECT count(*) FROM t;\n")
 
 
+def _video(where):
+    """Four seconds without B-frames: ffmpeg's listener rejects packets without a monotonic DTS."""
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi",
+                    "-i", "sine=frequency=440:sample_rate=44100", "-t", "4", "-c:v", "libx264", "-bf", "0", "-g", "25",
+                    "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4", where], check=True)
+
+
 class App:
     """prepare(path) makes what the script needs at $DATA, once, outside the measurement."""
 
@@ -61,8 +68,39 @@ class App:
 
 _REDIS = ("redis-server --port 7981 --save '' --daemonize no >/dev/null & s=$!; "
           "until redis-cli -p 7981 ping >/dev/null 2>&1; do sleep 0.05; done; "
-          "redis-benchmark -p 7981 -q --csv -t get -n 20000 -c 50 -P {} | tail -n 1 | cut -d'\"' -f4; "
+          "redis-benchmark -p 7981 -q --csv -t {} -n {} -c 50 -P {} | tail -n 1 | cut -d'\"' -f4; "
           "kill $s; wait $s")
+
+# A folder of its own: what root made natively, a guest cannot write to.
+_NGINX = """d=$(mktemp -d) && cd $d && echo hello >index.html
+printf 'daemon off; pid pid; error_log /dev/null; events {} http { access_log off; client_body_temp_path b; proxy_temp_path p;
+fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s; server { listen 127.0.0.1:7982; root '$d'; } }' >conf
+chmod 755 . && nginx -p . -c conf & s=$!
+until bash -c ": </dev/tcp/127.0.0.1/7982" 2>/dev/null; do sleep 0.05; done
+wrk -t1 -c64 -d2 http://127.0.0.1:7982/ | sed -n 's/^Requests.sec: *//p'; kill $s; wait $s; cd /; rm -rf $d"""
+
+# $N pushes at once, each into a listener of its own. {}: the codecs of the pusher.
+_PUSHES = """d=$(mktemp -d) && cd $d || exit 1
+url=rtsp://127.0.0.1: i=0
+while [ $i -lt $N ]; do
+  ffmpeg -v error -nostdin -rtsp_flags listen -rtsp_transport tcp -i $url$((8600+i))/live/test -c copy -f mpegts $i.ts &
+  i=$((i+1))
+done
+i=0
+while [ $i -lt $N ]; do
+  until grep -q ":$(printf %04X $((8600+i))) [0-9A-F]*:0000 0A " /proc/net/tcp; do sleep 0.05; done
+  i=$((i+1))
+done
+begin=$(date +%s%N) i=0
+while [ $i -lt $N ]; do
+  ffmpeg -v error -nostdin -i $DATA {} -f rtsp -rtsp_transport tcp $url$((8600+i))/live/test &
+  i=$((i+1))
+done
+wait
+end=$(date +%s%N) i=0
+while [ $i -lt $N ]; do [ -s $i.ts ] || exit 1; i=$((i+1)); done
+cd / && rm -rf $d
+echo $(((end-begin)/N)).0"""
 
 APPS = [
     App("bash_1000_commands", ["bash"], "i=0; while [ $i -lt 1000 ]; do /bin/true; i=$((i+1)); done"),
@@ -76,11 +114,13 @@ APPS = [
     App("x264_encode", ["ffmpeg"],
         "ffmpeg -nostdin -v error -f lavfi -i testsrc=size=640x360:rate=25 -frames:v 150 -c:v libx264 -preset fast "
         "-f null -"),
-    App("redis_get", ["redis-server", "redis-benchmark"], _REDIS.format(1), kind="rate"),
-    App("redis_get_pipelined", ["redis-server", "redis-benchmark"], _REDIS.format(16), kind="rate"),
-    App("nginx_wrk", ["nginx", "wrk"],
-        "mkdir -p ngx && printf 'daemon off; pid ngx/pid; error_log /dev/null; events {} http { access_log off; "
-        "server { listen 127.0.0.1:7982; root /usr/share/doc; } }' >ngx/conf && nginx -p . -c ngx/conf & s=$!; "
-        "sleep 1; wrk -t1 -c64 -d2 http://127.0.0.1:7982/ | sed -n 's/^Requests.sec: *//p'; kill $s; wait $s",
-        kind="rate"),
+    App("push", ["ffmpeg"], "N=1\n" + _PUSHES.format("-c:v libx264 -bf 0 -c:a aac"), _video),
+    App("redis_get", ["redis-server", "redis-benchmark"], _REDIS.format("get", 20000, 1), kind="rate"),
+    App("redis_set", ["redis-server", "redis-benchmark"], _REDIS.format("set", 20000, 1), kind="rate"),
+    App("redis_get_pipelined", ["redis-server", "redis-benchmark"], _REDIS.format("get", 200000, 16), kind="rate"),
+    App("redis_set_pipelined", ["redis-server", "redis-benchmark"], _REDIS.format("set", 200000, 16), kind="rate"),
+    App("nginx_wrk", ["nginx", "wrk", "bash"], _NGINX, kind="rate"),
 ]
+
+# Of scale: prints nanoseconds per push.
+PUSHES = App("pushes", ["ffmpeg"], _PUSHES.format("-c copy"), _video)

@@ -176,13 +176,37 @@ static double directory(long n, int listing) {
 static double s_directory_fill(long n) { return directory(n, 1); }
 static double s_directory_open(long n) { return directory(n, 0); }
 
+/* A file of N MiB, of which one block in each is there: an operation writes one of them and reads another. */
+static int large_file;
+static long large_mib;
+
+static void large_op(long i) {
+  static char block[4096];
+  off_t one = (off_t)((i * 7919) % large_mib) << 20, other = (off_t)((i * 104729 + 1) % large_mib) << 20;
+  MUST(pwrite(large_file, block, sizeof block, one) == (ssize_t)sizeof block);
+  MUST(pread(large_file, block, sizeof block, other) == (ssize_t)sizeof block);
+}
+
+static double s_large_file(long n) {
+  large_mib = n;
+  large_file = open("large", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  MUST(large_file >= 0);
+  MUST(ftruncate(large_file, (off_t)n << 20) == 0);
+  for (long i = 0; i < n; ++i) large_op(i);
+  double result = repeat(large_op);
+  struct stat st;
+  MUST(fstat(large_file, &st) == 0 && st.st_size == (off_t)n << 20);
+  unlink("large");
+  return result;
+}
+
 static const struct {
   const char* name;
   double (*run)(long n);
 } cases[] = {
     {"futex_threads", s_futex_threads},   {"pipe_processes", s_pipe_processes},
     {"epoll_sockets", s_epoll_sockets},   {"directory_fill", s_directory_fill},
-    {"directory_open", s_directory_open},
+    {"directory_open", s_directory_open}, {"large_file", s_large_file},
 };
 
 int scale_main(const char* name, long n, double seconds) {

@@ -22,9 +22,9 @@ import tempfile
 import time
 
 try:
-    from starrybench_applications import APPS
+    from starrybench_applications import APPS, PUSHES
 except ImportError:  # in the source folder
-    from applications import APPS
+    from applications import APPS, PUSHES
 
 # Peers are hundreds of times slower: they run less, and not the cases that would take minutes.
 PEER_MS = 50
@@ -108,8 +108,10 @@ class Runner:
 
     def scale(self, prefix, case, n, ms):
         """Value of a scale case, and the peak memory of the program that was started, in KiB."""
-        p = subprocess.Popen(prefix + [self.cases, "--scale", case, str(n), str(ms)], cwd=self.dir, env=self.env,
-                             text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        command, env = [self.cases, "--scale", case, str(n), str(ms)], self.env
+        if case == PUSHES.name:
+            command, env = ["/bin/sh", "-c", PUSHES.script], dict(env, N=str(n), DATA=os.path.join(self.dir, case))
+        p = subprocess.Popen(prefix + command, cwd=self.dir, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         peak, end = 0, time.monotonic() + 120
         while p.poll() is None:
             if time.monotonic() > end:
@@ -182,7 +184,8 @@ def applications(runner, args):
 # Name of the case, what is counted, and how many of it.
 SCALES = [("futex_threads", "threads", (10, 100, 1000)), ("pipe_processes", "processes", (5, 50, 500)),
           ("epoll_sockets", "sockets", (100, 1000, 10000)), ("directory_fill", "files", (1000, 10000, 100000)),
-          ("directory_open", "files", (1000, 10000, 100000)), ("futex_threads", "cpus", (1, 2, 8, 64))]
+          ("directory_open", "files", (1000, 10000, 100000)), ("large_file", "MiB", (64, 512, 4096)),
+          ("futex_threads", "cpus", (1, 2, 8, 64)), (PUSHES.name, "pushes", (1, 5, 20))]
 
 
 def scales(runner, args):
@@ -192,6 +195,11 @@ def scales(runner, args):
         name = case if what != "cpus" else "emulated_cpus"
         if not re.search(args.cases, name):
             continue
+        if case == PUSHES.name:
+            if PUSHES.missing():
+                print(f"{name:<20} SKIPPED: not installed: {', '.join(PUSHES.missing())}", flush=True)
+                continue
+            PUSHES.prepare(os.path.join(runner.dir, name))
         rows = []
         for n in sizes:
             option = ["--cpus", str(n)] if what == "cpus" else []
