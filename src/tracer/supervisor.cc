@@ -24,7 +24,8 @@ namespace starry {
 namespace {
 
 constexpr uint32_t GUEST_SPIN = 2000;             // turns of a pause loop: about 30 us
-constexpr uint64_t KERNEL_SPIN_NS = 50'000;       // before the kernel thread sleeps
+constexpr uint64_t SHORT_SPIN_NS = 50'000;        // before the kernel thread sleeps
+constexpr uint64_t LONG_SPIN_NS = 300'000;        // while it is woken again and again after less than that
 constexpr uint64_t MAX_KERNEL_SPIN_NS = 100'000;  // to a timer
 constexpr int POOL_SIZE = 2;
 
@@ -118,6 +119,13 @@ void Supervisor::turn() {
   if (!did && !fibers_pending()) idle(deadline);
 }
 
+// The host has taken the CPU from the kernel thread since the last time.
+bool Supervisor::others_want_this_cpu() {
+  rusage used{};
+  getrusage(RUSAGE_THREAD, &used);
+  return std::exchange(preemptions_, used.ru_nivcsw) != used.ru_nivcsw;
+}
+
 // Nothing to do until `deadline`: spins a little while a guest runs and a CPU is to spare, then sleeps.
 void Supervisor::idle(uint64_t deadline) {
   ChannelTable& table = ChannelTable::instance();
@@ -136,12 +144,15 @@ void Supervisor::idle(uint64_t deadline) {
       }
       uint64_t t = host_platform.monotonic_ns();
       if (t >= deadline) return;
-      if (t - start > KERNEL_SPIN_NS && !soon) break;
+      if (t - start > spin_ns_ && !soon) break;
     }
   }
   table.check_assisted();
   use_all_cpus();
+  const uint64_t asleep_since = host_platform.monotonic_ns();
   table.sleep(deadline, something);
+  const bool soon_back = host_platform.monotonic_ns() - asleep_since < LONG_SPIN_NS;
+  spin_ns_ = soon_back && !others_want_this_cpu() ? LONG_SPIN_NS : SHORT_SPIN_NS;
 }
 
 // Reaps host processes and tells the kernel. A guest that ended as it should has no carriers left.

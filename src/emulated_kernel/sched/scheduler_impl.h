@@ -1,6 +1,6 @@
 // Inside of Scheduler. Invariants, which tests/unit/sched_property_test.cc checks after every step:
 //  - a CPU's current task is `running` on it; a queued task is in the queue of a CPU that it may use;
-//  - no task waits while a CPU that it may use is idle (after pick()), but for HANDOFF_NS on its waker's CPU;
+//  - no task waits while a CPU that it may use is idle (after pick()), but for a moment on its waker's CPU;
 //  - no real-time task waits while a CPU that it may use runs a lower rank, unless that CPU has been
 //    asked to give way.
 #pragma once
@@ -43,7 +43,7 @@ struct Scheduler::Impl {
 
   // handoff.cc: a waker that blocks leaves its CPU to the one that it has woken.
   bool wants_handoff(const SchedEntity& se, SchedEntity& waker, int otherwise) const;
-  void begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t now);
+  void begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t until);
   void waker_blocks(SchedEntity& waker);
   void end_handoffs(uint64_t now);
 
