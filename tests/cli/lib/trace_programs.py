@@ -32,7 +32,7 @@ def sh(script):
 # these lines are left out, and a clone(2) that the end of a child made begin again. mkstemp(3), which git uses, asks for
 # random bits once more now and then.
 RACING = re.compile(r"^(--- SIGCHLD|rt_sigreturn\(|wait4\(|clone\(.* ERESTARTNOINTR |futex\(|poll\(|getrandom\(|rt_sigaction\(SIGPIPE,)")
-RACES = {"tr", "tee", "pipeline", "xargs", "x264", "git", "curl"}
+RACES = {"tr", "tee", "pipeline", "xargs", "x264", "git", "curl", "prctl_basic"}
 
 # A server of one answer, and curl(1) as its client.
 SERVER = """
