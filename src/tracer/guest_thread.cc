@@ -99,7 +99,7 @@ void GuestThread::reply(Action action) {
   if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0) {
     ChannelTable& table = ChannelTable::instance();
     __atomic_fetch_add(&table.doorbell().wake[id_], 1, __ATOMIC_SEQ_CST);
-    const bool left_to_it = table.woken_by_leaver(*this);
+    const bool left_to_it = state_ != State::gone && table.woken_by_leaver(*this);
     if (!left_to_it) wake_host_thread();
     table.woke_sleeper = waited_ && !left_to_it && !(task_ != nullptr && task_->se.handed_over);
   }

@@ -31,10 +31,17 @@ class Supervisor {
   void turn();
   void idle(uint64_t deadline);
   bool others_want_this_cpu();
+  void share_cpus(uint64_t now);
   void watch_children();
 
   uint64_t spin_ns_ = 0;
   long preemptions_ = 0;
+  // Calls since a moment, and how many of them found guests on all CPUs.
+  uint32_t calls_ = 0, crowded_ = 0;
+  uint64_t counted_since_ns_ = 0;
+  bool has_cpu_ = false;  // guests leave one to the kernel thread
+  uint64_t crowded_call_ns_ = 0;
+  uint32_t trial_pause_ = 0, trial_penalty_ = 0;
   std::unique_ptr<Kernel> kernel_;
   std::thread watcher_;
 };

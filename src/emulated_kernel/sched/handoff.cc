@@ -15,7 +15,7 @@ constexpr uint32_t MAX_PENALTY = 128;  // wake-ups
 
 // `otherwise` is where `se` would go without a waker.
 bool Scheduler::Impl::wants_handoff(const SchedEntity& se, SchedEntity& waker, int otherwise) const {
-  if (waker.state != SchedEntity::State::running || waker.need_resched || !may_use(se, waker.cpu))
+  if (waker.state != SchedEntity::State::running || waker.need_resched || !good_for(se, waker.cpu))
     return false;
   if (se.rt_rank() != 0 || waker.rt_rank() != 0) return false;
   if (!free_for(se, otherwise) || rq(waker.cpu).queued() != 0) return false;

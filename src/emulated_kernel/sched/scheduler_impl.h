@@ -15,9 +15,10 @@ namespace starry {
 struct Scheduler::Impl {
   SchedHooks& hooks;
   std::vector<RunQueue> cpus;
-  CpuMask existing;  // the CPUs 0 .. count-1
-  CpuMask idle;      // without a current task
-  CpuMask ready;     // idle, but with something in their own queue
+  CpuMask existing;   // the CPUs 0 .. count-1
+  CpuMask idle;       // without a current task
+  CpuMask ready;      // idle, but with something in their own queue
+  CpuMask kept_free;  // see keep_free()
   size_t queued = 0, rt_queued = 0, running = 0;
   bool pull_useful = false;  // something changed since idle CPUs last looked elsewhere in vain
   mutable uint64_t next_tick = UINT64_MAX;
@@ -30,8 +31,14 @@ struct Scheduler::Impl {
   static constexpr size_t bit(int cpu) { return static_cast<size_t>(cpu); }
   int count() const { return static_cast<int>(cpus.size()); }
   bool may_use(const SchedEntity& se, int cpu) const { return se.affinity.test(bit(cpu)); }
+  // The CPUs that it may use, without those that it should leave alone.
+  CpuMask good_cpus(const SchedEntity& se) const {
+    const CpuMask good = se.affinity & existing & ~kept_free;
+    return se.rt_rank() > 0 || good.none() ? se.affinity : good;
+  }
+  bool good_for(const SchedEntity& se, int cpu) const { return good_cpus(se).test(bit(cpu)); }
   bool free_for(const SchedEntity& se, int cpu) const {
-    return cpu >= 0 && idle.test(bit(cpu)) && !ready.test(bit(cpu)) && may_use(se, cpu);
+    return cpu >= 0 && idle.test(bit(cpu)) && !ready.test(bit(cpu)) && good_for(se, cpu);
   }
 
   // placement.cc: where a task should go, and what a CPU should take.
