@@ -77,6 +77,10 @@ class HostThread {
   // Runs mapping operations in the address space, in order, stopping at the first failure. Suspends
   // the calling fiber (which keeps its emulated CPU) until done. Value of the last one, or its errno.
   virtual Result<int64_t> run_ops(std::span<const HostOp> ops) = 0;
+  // From now on run_ops() may only remember what to do, and succeed, until run_gathered() does all of it. For
+  // many operations in a row of which nothing is needed before the end. Descriptors must stay open meanwhile.
+  virtual void gather_ops() {}
+  virtual Result<void> run_gathered() { return {}; }
   // Makes a guest thread that is running in user mode enter the kernel soon (EventKind::kicked).
   // May also be seen after the thread's next system call: the kernel must tolerate a late one.
   virtual void kick() = 0;
@@ -101,8 +105,8 @@ class HostThread {
   // How many bytes from addr on travelled along (at most n); copies them. For strings: 0 if none.
   virtual size_t window_prefix(uint64_t addr, void* dst, size_t n) = 0;
   virtual bool window_write(uint64_t addr, const void* src, size_t n) = 0;
-  // The same without a copy: room for n bytes, whose first ones window_filled() makes an output; and the place of an
-  // input. Null if there is none.
+  // The same without a copy: room for n bytes, whose first ones window_filled() makes an output; and the
+  // place of an input. Null if there is none.
   virtual uint8_t* window_room(size_t /*n*/) { return nullptr; }
   virtual void window_filled(uint64_t /*addr*/, size_t /*n*/) {}
   virtual const uint8_t* window_view(uint64_t /*addr*/, size_t /*n*/) { return nullptr; }

@@ -44,8 +44,10 @@ enum Action : uint32_t {
   ACT_OPS,         // run ops[0..nops)
   ACT_LOAD_FRAME,  // rt_sigreturn: frame at regs.rsp -> regs, FP state, saved
   ACT_CLONE,       // new carrier thread in slot new_slot
+  ACT_REUSE,       // the carrier of slot new_slot, which waits, gets a copy of our frame
   ACT_FORK,        // new host process, its carrier in the same slot of its own channels
   ACT_EXIT,        // end of the carrier
+  ACT_EXIT_GROUP,  // end of the process
   ACT_FRAME,       // wait on in a host signal frame, which has the FP state: after a call by a trampoline
 };
 
@@ -59,10 +61,15 @@ struct Window {  // a piece of guest memory that travels in the data area
   uint32_t off;  // in Channel::data
 };
 
+enum class OpFd : uint32_t {
+  none,
+  fresh,  // args[4] is a descriptor that comes over the socket
+  same,   // the one of the last operation that had one
+};
 struct Op {
   int64_t nr;
   uint64_t args[6];
-  uint32_t wants_fd;
+  OpFd fd;
   uint32_t pad;
 };
 
@@ -113,7 +120,6 @@ struct Channel {
   Answers answers;
   uint32_t nops;
   uint32_t new_slot;
-  uint64_t clone_flags;
   uint32_t id;          // bit number in the doorbell
   uint64_t patch_site;  // of slot 0: the instruction that is being rewritten; breakpoints there wait
   Window out[MAX_OUT];

@@ -39,6 +39,12 @@ void ChannelTable::attach(GuestThread* t, uint32_t& id) {
 
 void ChannelTable::detach(uint32_t id) { slots_[id].store(nullptr, std::memory_order_release); }
 
+void ChannelTable::reserve(uint32_t id) { slots_[id].store(RESERVED, std::memory_order_release); }
+
+void ChannelTable::attach_again(GuestThread* t, uint32_t id) {
+  slots_[id].store(t, std::memory_order_release);
+}
+
 void ChannelTable::unpoll(GuestThread* t) {
   auto it = std::find(polled_.begin(), polled_.end(), t);
   if (it == polled_.end()) return;

@@ -14,6 +14,8 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "emulated_kernel/sync/timer.h"
+
 namespace starry {
 
 using namespace chan;
@@ -30,6 +32,30 @@ Registry& registry() {
   return r;
 }
 
+// Those that were told to end, and are killed if they do not. A killed carrier would not wake who gets its
+// CPU.
+class Ending {
+ public:
+  void add(int pidfd) {
+    if (!timer_.armed()) timer_.arm(platform().monotonic_ns() + PATIENCE_NS);
+    pidfds_.emplace_back(pidfd);
+  }
+  static void kill_by(int pidfd) { syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0); }
+
+ private:
+  static constexpr uint64_t PATIENCE_NS = 20'000'000;
+  std::vector<OwnedFd> pidfds_;
+  Timer timer_{[this] {
+    // Harmless if it is gone; the watcher reaps it.
+    for (const OwnedFd& fd : pidfds_) kill_by(fd.get());
+    pidfds_.clear();
+  }};
+};
+Ending& ending() {
+  static Ending e;
+  return e;
+}
+
 }  // namespace
 
 GuestProcess::GuestProcess(int pid, int socket, int channels_fd)
@@ -43,9 +69,10 @@ GuestProcess::~GuestProcess() {
     auto it = registry().by_pid.find(pid_);
     if (it != registry().by_pid.end() && it->second == this) registry().by_pid.erase(it);
   }
-  if (pidfd_ >= 0) {
-    // Harmless if it is gone; the watcher reaps it.
-    syscall(SYS_pidfd_send_signal, pidfd_, SIGKILL, nullptr, 0);
+  if (pidfd_ >= 0 && ends_itself) {
+    ending().add(pidfd_);
+  } else if (pidfd_ >= 0) {
+    Ending::kill_by(pidfd_);
     close(pidfd_);
   }
   if (channels_ != nullptr) munmap(channels_, MAX_SLOTS * CHANNEL_SIZE);

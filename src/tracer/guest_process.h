@@ -10,6 +10,7 @@
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/sync/wait.h"
 #include "tracer/channel.h"
+#include "tracer/owned_fd.h"
 #include "tracer/rewriter.h"
 
 namespace starry {
@@ -31,7 +32,13 @@ class ChannelTable {
   // so the rest of it must be complete: `id` is set before.
   void attach(GuestThread* t, uint32_t& id);
   void detach(uint32_t id);
-  GuestThread* get(uint32_t id) { return slots_[id].load(std::memory_order_acquire); }
+  // The number stays with a carrier that has no thread for now, and goes to the next one.
+  void reserve(uint32_t id);
+  void attach_again(GuestThread* t, uint32_t id);
+  GuestThread* get(uint32_t id) {
+    GuestThread* t = slots_[id].load(std::memory_order_acquire);
+    return t == RESERVED ? nullptr : t;
+  }
   // Threads that run in user mode or carry out an action: their events are looked for in their channels. All
   // others ring the doorbell. On the kernel thread.
   void poll(GuestThread* t) { polled_.push_back(t); }
@@ -66,6 +73,8 @@ class ChannelTable {
   // changes fibers.
   int64_t next(chan::DoorbellBits& from, chan::DoorbellBits& pending);
 
+  static inline GuestThread* const RESERVED = reinterpret_cast<GuestThread*>(1);
+
   int info_fd_ = -1;
   chan::InfoPage* info_ = nullptr;
   chan::Doorbell* doorbell_ = nullptr;
@@ -80,6 +89,18 @@ class ChannelTable {
   uint32_t leaver_turns_ = 0, assisted_turns_ = 0;
   size_t next_polled_ = 0;
   uint32_t polls_ = 0;
+};
+
+// A host thread that waits in the stub, and what the kernel knows of it. It outlives the guest thread that it
+// was made for: the next one of the process takes it over, which costs less than to end it and make another.
+struct Carrier {
+  uint32_t slot, id;
+  int tid, bound_cpu;
+  uint64_t fs;  // its FS base
+  uint32_t seen_ring;
+  uint64_t seen_napped;
+  uint64_t cpu_ns;  // that it had used when its guest thread ended
+  OwnedFd schedstat;
 };
 
 class GuestProcess final : public HostSpace {
@@ -106,7 +127,11 @@ class GuestProcess final : public HostSpace {
   void release_slot(uint32_t slot) { used_[slot] = false; }
   bool send_fds(const int* fds, int count);
 
-  bool dead = false;  // the host process is gone
+  bool dead = false;         // the host process is gone
+  bool ends_itself = false;  // its last carrier was told to end it
+  bool had_threads = false;  // more than one carrier, ever
+  static constexpr size_t MAX_IDLE = 16;
+  std::vector<Carrier> idle;  // the one that waits for the shortest time last
   std::vector<GuestThread*> threads;
   Mutex fd_lock;  // descriptors travel in order: one user of the socket at a time
   std::vector<Platform::FixedMap> fixed;
@@ -123,6 +148,8 @@ class GuestThread final : public HostThread {
  public:
   // `slot` is already taken. id is assigned and written to the channel.
   GuestThread(Ref<GuestProcess> process, uint32_t slot);
+  // Takes over an idle carrier.
+  GuestThread(Ref<GuestProcess> process, Carrier c);
   ~GuestThread() override;
   bool attached() const { return id_ < chan::MAX_CHANNELS; }
 
@@ -131,11 +158,16 @@ class GuestThread final : public HostThread {
   void resume_signal(const ResumeSignal&) override;
   Result<SavedFrame> load_signal_frame() override;
   Result<int64_t> run_ops(std::span<const HostOp> ops) override;
+  void gather_ops() override { gathering_ = true; }
+  Result<void> run_gathered() override;
   void kick() override;
   void will_wait() override;
   void bind_cpu(int emulated_cpu) override;
   Result<std::unique_ptr<HostThread>> clone_thread(Task& child) override;
   Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> fork(Task& child) override;
+  // The same without a guest thread in it.
+  using Forked = std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>;
+  Result<Forked> fork_process();
   void exit() override;
   int host_tid() const override;
   bool window_read(uint64_t addr, void* dst, size_t n) override;
@@ -160,6 +192,8 @@ class GuestThread final : public HostThread {
   GuestProcess& process() { return *process_; }
   void set_host_tid(int tid) { tid_ = tid; }
   uint32_t slot() const { return slot_; }
+  // CPU time that the carrier has used for this thread.
+  uint64_t cpu_ns();
   // Makes the carrier wait inside a host signal frame, which holds its FP state. Suspends the fiber. ESRCH.
   Result<void> enter_frame();
 
@@ -182,8 +216,14 @@ class GuestThread final : public HostThread {
   void write_outputs();  // at once, not when the guest goes on
   // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.
   Result<int64_t> run_action(chan::Action action);
+  // Puts operations into the channel, and descriptors on their way; ENOMEM.
+  Result<void> send_ops(std::span<const HostOp> ops);
   void wait_for_start();
   bool is_first() const;
+  // For a new thread: a carrier that waits for one, with a copy of our frame; null if there is none.
+  std::unique_ptr<GuestThread> reuse_carrier();
+  // What becomes of a carrier whose thread has ended; true: it keeps slot and number.
+  bool leave_carrier();
 
   Ref<GuestProcess> process_;
   uint32_t slot_, id_ = chan::MAX_CHANNELS;
@@ -198,8 +238,14 @@ class GuestThread final : public HostThread {
   bool waited_ = false;         // the call gave up its emulated CPU
   bool kick_wanted_ = false;    // kick() came after it, or while resume_signal() waited for the event
   Fiber* waiter_ = nullptr;
+  bool gathering_ = false;
+  std::vector<HostOp> gathered_;
   uint32_t seen_ring_ = 0;
   uint64_t seen_napped_ = 0;
+  uint64_t cpu_base_ns_ = 0;   // what the carrier used for others
+  uint64_t cpu_total_ns_ = 0;  // that it had used when asked last
+  OwnedFd schedstat_;
+  bool waits_ = false;  // exit() left the carrier where it is
   int tid_ = 0, bound_cpu_ = -1;
   chan::Window in_[chan::MAX_IN];
   uint32_t in_count_ = 0;
@@ -207,16 +253,18 @@ class GuestThread final : public HostThread {
   uint32_t out_count_ = 0, data_used_ = 0;
 };
 
-// Makes pristine processes in advance on a thread of its own, so that exec does not wait for one.
+// Pristine processes: an address space with nothing of a guest, one carrier waiting in the stub. The first
+// one is made by the host's exec and is never given away: the others are forks of it, which costs a fraction.
+// A few are made in advance, so that exec does not wait for one.
 class ProcessPool {
  public:
   static ProcessPool& instance();
-  // Starts the thread; `ready` is how many to keep. Reports why when the host lacks something.
+  // Begins to make the first one, on a thread of its own. Reports why when the host lacks something.
   Result<void> start(int ready, std::string* why);
-  // Waits for the first process. Reports why when none can be made.
+  // Waits for it. Reports why when it cannot be made.
   Result<void> await(std::string* why);
-  // A process stopped in its stub, with its first carrier. Waits if none is ready.
-  Result<std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>> take();
+  // On the kernel thread; suspends the fiber if none is ready.
+  Result<GuestThread::Forked> take();
   void stop();
 
  private:

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "emulated_kernel/base/log.h"
@@ -30,12 +32,53 @@ GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
   ch_->id = id_;
 }
 
+GuestThread::GuestThread(Ref<GuestProcess> process, Carrier c)
+    : process_(std::move(process)),
+      slot_(c.slot),
+      id_(c.id),
+      ch_(process_->channel(slot_)),
+      host_fs_(c.fs),
+      seen_ring_(c.seen_ring),
+      seen_napped_(c.seen_napped),
+      cpu_base_ns_(c.cpu_ns),
+      schedstat_(std::move(c.schedstat)),
+      tid_(c.tid),
+      bound_cpu_(c.bound_cpu) {
+  __atomic_store_n(&ch_->answers.valid, 0, __ATOMIC_RELEASE);
+  process_->threads.push_back(this);
+  state_ = State::in_kernel;
+  ChannelTable::instance().attach_again(this, id_);
+}
+
 GuestThread::~GuestThread() {
   set_state(State::gone);
   ChannelTable::instance().forget(this);
-  if (attached()) ChannelTable::instance().detach(id_);
   std::erase(process_->threads, this);
+  if (leave_carrier()) return;
+  if (attached()) ChannelTable::instance().detach(id_);
   if (!is_first()) process_->release_slot(slot_);
+}
+
+bool GuestThread::leave_carrier() {
+  if (!waits_ || process_->dead) return false;
+  task_ = nullptr;  // it may be gone
+  if (process_->threads.empty()) {
+    process_->ends_itself = true;
+    reply(ACT_EXIT_GROUP);
+    return false;
+  }
+  // Of a process whose first thread is gone the host neither reads the memory (process_vm_readv(2)) nor
+  // shows much in /proc/PID: that carrier stays where it waits until the process ends.
+  if (is_first()) return false;
+  if (!in_frame_ || process_->idle.size() >= GuestProcess::MAX_IDLE) {
+    reply(ACT_EXIT);
+    return false;
+  }
+  __atomic_store_n(&ch_->no_spin, 1, __ATOMIC_RELEASE);
+  ChannelTable::instance().reserve(id_);
+  process_->idle.push_back({slot_, id_, tid_, bound_cpu_, host_fs_, seen_ring_, seen_napped_, cpu_total_ns_,
+                            std::move(schedstat_)});
+  return true;
 }
 
 void GuestThread::set_state(State s) {
@@ -56,7 +99,7 @@ void GuestThread::reply(Action action) {
   if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0) {
     ChannelTable& table = ChannelTable::instance();
     __atomic_fetch_add(&table.doorbell().wake[id_], 1, __ATOMIC_SEQ_CST);
-    const bool left_to_it = table.woken_by_leaver(*this);
+    const bool left_to_it = state_ != State::gone && table.woken_by_leaver(*this);
     if (!left_to_it) wake_host_thread();
     table.woke_sleeper = waited_ && !left_to_it && !(task_ != nullptr && task_->se.handed_over);
   }
@@ -147,30 +190,42 @@ Result<HostThread::SavedFrame> GuestThread::load_signal_frame() {
   return SavedFrame{ch_->saved_mask, ch_->saved_sp, ch_->saved_size, ch_->saved_flags};
 }
 
+Result<void> GuestThread::send_ops(std::span<const HostOp> ops) {
+  int last = -1;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    Op& op = ch_->ops[i];
+    op.nr = ops[i].nr;
+    std::memcpy(op.args, ops[i].args, sizeof op.args);
+    op.fd = ops[i].fd < 0 ? OpFd::none : ops[i].fd == last ? OpFd::same : OpFd::fresh;
+    if (op.fd == OpFd::fresh && !process_->send_fds(&ops[i].fd, 1)) return Error{ENOMEM};
+    if (op.fd != OpFd::none) last = ops[i].fd;
+  }
+  ch_->nops = static_cast<uint32_t>(ops.size());
+  return {};
+}
+
 Result<int64_t> GuestThread::run_ops(std::span<const HostOp> ops) {
+  if (gathering_) {
+    gathered_.insert(gathered_.end(), ops.begin(), ops.end());
+    return 0;
+  }
   bool fds = std::any_of(ops.begin(), ops.end(), [](const HostOp& o) { return o.fd >= 0; });
   if (fds) process_->fd_lock.lock();
   Result<int64_t> r = 0;
   while (!ops.empty() && r.ok()) {
     size_t n = std::min<size_t>(ops.size(), MAX_OPS);
-    bool sent = true;
-    for (size_t i = 0; i < n; ++i) {
-      Op& op = ch_->ops[i];
-      op.nr = ops[i].nr;
-      std::memcpy(op.args, ops[i].args, sizeof op.args);
-      op.wants_fd = ops[i].fd >= 0;
-      if (ops[i].fd >= 0) sent = sent && process_->send_fds(&ops[i].fd, 1);
-    }
-    if (!sent) {
-      r = Error{ENOMEM};
-      break;
-    }
-    ch_->nops = static_cast<uint32_t>(n);
-    r = run_action(ACT_OPS);
+    auto sent = send_ops(ops.first(n));
+    r = sent.ok() ? run_action(ACT_OPS) : Result<int64_t>(sent.error());
     ops = ops.subspan(n);
   }
   if (fds) process_->fd_lock.unlock();
   return r;
+}
+
+Result<void> GuestThread::run_gathered() {
+  gathering_ = false;
+  TRY(run_ops(std::exchange(gathered_, {})));
+  return {};
 }
 
 int GuestThread::host_tid() const {
@@ -197,25 +252,53 @@ void GuestThread::bind_cpu(int emulated_cpu) {
   sched_setaffinity(host_tid(), sizeof set, &set);
 }
 
+std::unique_ptr<GuestThread> GuestThread::reuse_carrier() {
+  while (!process_->idle.empty()) {
+    Carrier c = std::move(process_->idle.back());
+    process_->idle.pop_back();
+    auto t = std::make_unique<GuestThread>(process_, std::move(c));
+    ch_->new_slot = t->slot_;
+    if (run_action(ACT_REUSE).ok()) return t;
+    t->waits_ = true;
+    t->in_frame_ = false;  // not another time
+  }
+  return nullptr;
+}
+
 Result<std::unique_ptr<HostThread>> GuestThread::clone_thread(Task& child) {
-  uint32_t slot = process_->take_slot();
-  if (slot >= MAX_SLOTS) return Error{EAGAIN};
-  auto t = std::make_unique<GuestThread>(process_, slot);
-  if (!t->attached()) return Error{EAGAIN};
+  process_->had_threads = true;
+  std::unique_ptr<GuestThread> t = reuse_carrier();
+  if (t == nullptr) {
+    uint32_t slot = process_->take_slot();
+    if (slot >= MAX_SLOTS) return Error{EAGAIN};
+    t = std::make_unique<GuestThread>(process_, slot);
+    if (!t->attached()) return Error{EAGAIN};
+    t->task_ = &child;
+    t->host_fs_ = host_fs_;
+    t->bound_cpu_ = bound_cpu_;
+    ch_->new_slot = slot;
+    auto tid = run_action(ACT_CLONE);
+    if (!tid.ok()) {
+      t->set_state(State::gone);
+      return tid.error();
+    }
+    t->tid_ = static_cast<int>(*tid);
+  }
   t->task_ = &child;
   t->regs_ = regs_;
-  t->host_fs_ = host_fs_;
-  ch_->new_slot = slot;
-  auto tid = run_action(ACT_CLONE);
-  if (!tid.ok()) {
-    t->set_state(State::gone);
-    return tid.error();
-  }
-  t->tid_ = static_cast<int>(*tid);
   return Result<std::unique_ptr<HostThread>>(std::unique_ptr<HostThread>(std::move(t)));
 }
 
 Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork(Task& child) {
+  auto [process, t] = TRY(fork_process());
+  t->task_ = &child;
+  t->regs_ = regs_;
+  t->host_fs_ = host_fs_;
+  t->bound_cpu_ = bound_cpu_;
+  return std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>(std::move(process), std::move(t));
+}
+
+Result<GuestThread::Forked> GuestThread::fork_process() {
   int channels = memfd_create("starry-channels", MFD_CLOEXEC);
   int pair[2] = {-1, -1};
   if (channels < 0 || ftruncate(channels, static_cast<off_t>(MAX_SLOTS * CHANNEL_SIZE)) != 0 ||
@@ -229,9 +312,6 @@ Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork
   if (process->map_channels() && process->take_slot(slot_) == slot_) {
     t = std::make_unique<GuestThread>(process, slot_);
     if (t->attached()) {
-      t->task_ = &child;
-      t->regs_ = regs_;
-      t->host_fs_ = host_fs_;
       MutexGuard guard(process_->fd_lock);
       int fds[2] = {pair[1], channels};
       if (process_->send_fds(fds, 2)) pid = run_action(ACT_FORK);
@@ -246,19 +326,37 @@ Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork
   process->rewriter.copy(process_->rewriter);
   t->tid_ = static_cast<int>(*pid);
   if (process->ended()) t->set_state(State::gone);  // and maybe reaped before its pid was known here
-  return std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>(std::move(process), std::move(t));
+  return Forked(std::move(process), std::move(t));
 }
 
+// The carrier waits on until this object is destroyed: it wakes the carrier of whoever gets its CPU.
 void GuestThread::exit() {
-  // Of a process whose first thread is gone the host neither reads the memory (process_vm_readv(2)) nor
-  // shows much in /proc/PID: that carrier stays where it waits until the process ends.
-  if (state_ == State::in_kernel && !is_first()) {
-    set_state(State::gone);
-    out_count_ = 0;
-    reply(ACT_EXIT);
-  } else {
-    set_state(State::gone);
+  waits_ = state_ == State::in_kernel;
+  set_state(State::gone);
+  out_count_ = 0;
+  if (waits_) ChannelTable::instance().leaves(this);
+}
+
+// The host's clock of a process is that of its only thread; of another process's threads one by one only
+// schedstat tells.
+uint64_t GuestThread::cpu_ns() {
+  if (!process_->had_threads) {
+    constexpr clockid_t CPUCLOCK_SCHED = 2;
+    timespec ts{};
+    if (clock_gettime(static_cast<clockid_t>(~process_->host_pid() * 8) | CPUCLOCK_SCHED, &ts) != 0) return 0;
+    cpu_total_ns_ = static_cast<uint64_t>(ts.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(ts.tv_nsec);
+    return cpu_total_ns_;
   }
+  char text[64] = "";
+  if (!schedstat_) {
+    snprintf(text, sizeof text, "/proc/%d/task/%d/schedstat", process_->host_pid(), host_tid());
+    schedstat_ = OwnedFd(open(text, O_RDONLY | O_CLOEXEC));
+  }
+  const ssize_t n = pread(schedstat_.get(), text, sizeof text - 1, 0);
+  if (n <= 0) return 0;
+  text[n] = '\0';
+  cpu_total_ns_ = strtoull(text, nullptr, 10);
+  return cpu_total_ns_ - std::min(cpu_base_ns_, cpu_total_ns_);
 }
 
 void GuestThread::read_regs() {

@@ -51,17 +51,7 @@ void HostPlatform::entropy(void* dst, size_t n) {
   }
 }
 
-// From schedstat, the only place that has another process's threads one by one.
-uint64_t HostPlatform::thread_cpu_ns(HostThread& t) {
-  auto& g = static_cast<GuestThread&>(t);
-  char path[64], text[64] = "";
-  snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", g.process().host_pid(), g.host_tid());
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  ssize_t n = read(fd, text, sizeof text - 1);
-  close(fd);
-  return n > 0 ? strtoull(text, nullptr, 10) : 0;
-}
+uint64_t HostPlatform::thread_cpu_ns(HostThread& t) { return static_cast<GuestThread&>(t).cpu_ns(); }
 
 Result<Platform::NewSpace> HostPlatform::new_space(Task& owner) {
   auto made = ProcessPool::instance().take();

@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include <bitset>
-#include <condition_variable>
 #include <cstdio>
 #include <cstring>
 #include <deque>
-#include <mutex>
+#include <semaphore>
 #include <thread>
 
+#include "emulated_kernel/entry/fibers.h"
 #include "tracer/guest_process.h"
 
 extern "C" const char stub_image_start[], stub_image_end[];
@@ -26,27 +26,28 @@ namespace starry {
 
 using namespace chan;
 
-struct Pristine {
-  Ref<GuestProcess> process;
-  std::unique_ptr<GuestThread> thread;
-};
-
 struct ProcessPool::Impl {
-  std::mutex mutex;
-  std::condition_variable wanted, made;
-  std::deque<Pristine> ready;
-  int keep = 1;
-  bool stopping = false;
-  int failures = 0;
+  // Makes the first process, and lives as long as that: a process dies with the thread that is its parent
+  // (PR_SET_PDEATHSIG), which is also the parent of its forks.
+  std::thread maker;
+  std::binary_semaphore tried{0}, stopping{0};
+  bool made = false;
   std::string why;
   int stub_fd = -1;
   std::bitset<NSIG> ignored;  // signals that an exec would leave ignored
-  std::thread maker;
+
+  // Of the kernel thread, once the maker has tried.
+  Mutex forking;
+  GuestThread::Forked first;
+  std::deque<GuestThread::Forked> ready;
+  size_t keep = 1;
+  bool in_use = false, filling = false;
 
   bool open_stub();
   int spawn(int socket, int channels);
-  bool make(Pristine* out);
-  void run();
+  bool make(GuestThread::Forked* out);
+  Result<GuestThread::Forked> fork_first();
+  void fill();
 };
 
 bool ProcessPool::Impl::open_stub() {
@@ -140,7 +141,7 @@ static bool reachable(GuestProcess& p) {
              .ok();  // unused, below the signal stack
 }
 
-bool ProcessPool::Impl::make(Pristine* out) {
+bool ProcessPool::Impl::make(GuestThread::Forked* out) {
   int channels = memfd_create("starry-channels", MFD_CLOEXEC);
   int pair[2] = {-1, -1};
   if (channels < 0 || ftruncate(channels, static_cast<off_t>(MAX_SLOTS * CHANNEL_SIZE)) != 0 ||
@@ -166,7 +167,8 @@ bool ProcessPool::Impl::make(Pristine* out) {
   process->set_pid(pid);
   Hello hello;
   Unmap unmap;
-  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello || !sort_maps(pid, hello, &process->fixed, &unmap)) {
+  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||
+      !sort_maps(pid, hello, &process->fixed, &unmap)) {
     why = "a guest process does not start (does the host allow programs in a memfd?)";
     return false;
   }
@@ -185,26 +187,25 @@ bool ProcessPool::Impl::make(Pristine* out) {
   return true;
 }
 
-void ProcessPool::Impl::run() {
-  prctl(PR_SET_NAME, "starry-pool");
-  std::unique_lock lock(mutex);
-  while (!stopping) {
-    if (static_cast<int>(ready.size()) >= keep || failures > 3) {
-      wanted.wait(lock);
-      continue;
+Result<GuestThread::Forked> ProcessPool::Impl::fork_first() {
+  MutexGuard guard(forking);
+  if ((!first.first || first.first->ended()) && !make(&first)) return Error{EAGAIN};
+  GuestThread::Forked f = TRY(first.second->fork_process());
+  f.first->fixed = first.first->fixed;
+  return f;
+}
+
+void ProcessPool::Impl::fill() {
+  if (filling) return;
+  filling = true;
+  kthread_run([this] {
+    while (ready.size() < keep) {
+      auto f = fork_first();
+      if (!f.ok()) break;
+      ready.push_back(std::move(f).value());
     }
-    lock.unlock();
-    Pristine p;
-    bool good = make(&p);
-    lock.lock();
-    if (good) {
-      ready.push_back(std::move(p));
-      failures = 0;
-    } else {
-      ++failures;
-    }
-    made.notify_all();
-  }
+    filling = false;
+  });
 }
 
 ProcessPool& ProcessPool::instance() {
@@ -216,7 +217,7 @@ Result<void> ProcessPool::start(int ready, std::string* why) {
   *why = missing_on_host();
   if (!why->empty()) return Error{ENOSYS};
   impl_ = new Impl;
-  impl_->keep = ready;
+  impl_->keep = static_cast<size_t>(ready);
   if (!impl_->open_stub()) {
     *why = std::string("cannot create the stub image: ") + strerror(errno);
     return Error{ENOMEM};
@@ -224,43 +225,44 @@ Result<void> ProcessPool::start(int ready, std::string* why) {
   impl_->ignored.set(SIGPIPE);
   for (int s = 1; s < NSIG; ++s) {
     struct sigaction old;
-    if (sigaction(s, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) impl_->ignored.set(static_cast<size_t>(s));
+    if (sigaction(s, nullptr, &old) == 0 && old.sa_handler == SIG_IGN)
+      impl_->ignored.set(static_cast<size_t>(s));
   }
-  impl_->maker = std::thread([this] { impl_->run(); });
+  impl_->maker = std::thread([this] {
+    prctl(PR_SET_NAME, "starry-pool");
+    impl_->made = impl_->make(&impl_->first);
+    impl_->tried.release();
+    impl_->stopping.acquire();
+  });
   return {};
 }
 
 Result<void> ProcessPool::await(std::string* why) {
-  std::unique_lock lock(impl_->mutex);
-  impl_->made.wait(lock, [this] { return !impl_->ready.empty() || impl_->failures > 0; });
-  if (!impl_->ready.empty()) return {};
+  impl_->tried.acquire();
+  if (impl_->made) return {};
   *why = impl_->why;
   return Error{EAGAIN};
 }
 
-Result<std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>> ProcessPool::take() {
-  std::unique_lock lock(impl_->mutex);
-  impl_->failures = 0;
-  for (;;) {
-    impl_->wanted.notify_one();
-    impl_->made.wait(lock, [this] { return !impl_->ready.empty() || impl_->failures > 3; });
-    if (impl_->ready.empty()) return Error{EAGAIN};
-    Pristine p = std::move(impl_->ready.front());
+Result<GuestThread::Forked> ProcessPool::take() {
+  GuestThread::Forked f;
+  while (!f.first && !impl_->ready.empty()) {
+    if (!impl_->ready.front().first->ended()) f = std::move(impl_->ready.front());
     impl_->ready.pop_front();
-    impl_->wanted.notify_one();
-    if (!p.process->ended()) return std::pair(std::move(p.process), std::move(p.thread));
   }
+  if (!f.first) f = TRY(impl_->fork_first());
+  // Many runs need one process only.
+  if (std::exchange(impl_->in_use, true)) impl_->fill();
+  return f;
 }
 
 void ProcessPool::stop() {
   if (impl_ == nullptr) return;
-  {
-    std::lock_guard lock(impl_->mutex);
-    impl_->stopping = true;
-    impl_->wanted.notify_one();
-  }
+  if (!impl_->maker.joinable()) return;
+  impl_->stopping.release();
   impl_->maker.join();
   impl_->ready.clear();
+  impl_->first = {};
 }
 
 }  // namespace starry

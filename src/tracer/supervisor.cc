@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "emulated_kernel/abi/syscall_spec.h"
@@ -24,9 +25,14 @@ namespace starry {
 namespace {
 
 constexpr uint32_t GUEST_SPIN = 2000;             // turns of a pause loop: about 30 us
-constexpr uint64_t KERNEL_SPIN_NS = 50'000;       // before the kernel thread sleeps
+constexpr uint64_t SHORT_SPIN_NS = 50'000;        // before the kernel thread sleeps
+constexpr uint64_t LONG_SPIN_NS = 300'000;        // while it is woken again and again after less than that
 constexpr uint64_t MAX_KERNEL_SPIN_NS = 100'000;  // to a timer
 constexpr int POOL_SIZE = 2;
+// Of share_cpus(): what a call takes at most on crowded CPUs so that it is worth a trial.
+constexpr uint64_t CROWDED_CALL_NS = 200'000;
+constexpr uint32_t CALLS_COUNTED = 64;
+constexpr uint32_t MAX_TRIAL_PENALTY = 128;  // times as many calls
 
 void raise_limits() {
   rlimit r{};
@@ -88,12 +94,42 @@ void Supervisor::leave_guest_cpus() {
   leave_cpus(used);
 }
 
+// While guests run on every host CPU nobody spins, and a call costs a sleep and a wake-up on each side.
+// Guests that make many calls are better off if they leave one CPU to the kernel thread. Whether they are is
+// tried out; after a failure it takes longer until the next trial.
+void Supervisor::share_cpus(uint64_t now) {
+  const uint64_t per_call = (now - counted_since_ns_) / std::max(calls_, 1U);
+  const bool crowded = spin_enabled && host_cpu_count() > 1 && crowded_ > CALLS_COUNTED / 2;
+  calls_ = crowded_ = 0;
+  counted_since_ns_ = now;
+  if (has_cpu_) {
+    if (per_call < crowded_call_ns_) {
+      trial_penalty_ = 0;
+      return;
+    }
+    trial_pause_ = trial_penalty_ = std::clamp(trial_penalty_ * 2, 2U, MAX_TRIAL_PENALTY);
+  } else {
+    if (!crowded || per_call > CROWDED_CALL_NS) return;
+    if (trial_pause_ != 0) {
+      --trial_pause_;
+      return;
+    }
+    crowded_call_ns_ = per_call;
+  }
+  has_cpu_ = !has_cpu_;
+  CpuMask mask;
+  if (has_cpu_)
+    for (int cpu = host_cpu_count() - 1; cpu < scheduler().cpu_count(); cpu += host_cpu_count())
+      mask.set(static_cast<size_t>(cpu));
+  scheduler().keep_free(mask, now);
+}
+
 void Supervisor::turn() {
   bool did = false;
   ChannelTable& table = ChannelTable::instance();
   table.turn_begins();
   StubAnswers::update(table.info());
-  may_spin();
+  const bool crowded = !may_spin();
   // First: nothing else may see these threads as running.
   for (int64_t id; (id = table.next_nap()) >= 0;) {
     did = true;
@@ -108,6 +144,8 @@ void Supervisor::turn() {
     GuestThread* t = table.next_rung();
     if (t == nullptr) break;
     did = true;
+    crowded_ += crowded ? 1 : 0;
+    if (++calls_ == CALLS_COUNTED) share_cpus(host_platform.monotonic_ns());
     t->on_ring();
     if (fibers_pending()) return;
   }
@@ -118,11 +156,22 @@ void Supervisor::turn() {
   if (!did && !fibers_pending()) idle(deadline);
 }
 
+// The host has taken the CPU from the kernel thread since the last time.
+bool Supervisor::others_want_this_cpu() {
+  rusage used{};
+  getrusage(RUSAGE_THREAD, &used);
+  return std::exchange(preemptions_, used.ru_nivcsw) != used.ru_nivcsw;
+}
+
 // Nothing to do until `deadline`: spins a little while a guest runs and a CPU is to spare, then sleeps.
 void Supervisor::idle(uint64_t deadline) {
   ChannelTable& table = ChannelTable::instance();
   auto something = [&] { return table.anything() || host_platform.posted(); };
   uint64_t start = host_platform.monotonic_ns();
+  if (has_cpu_ && start - counted_since_ns_ > 2 * CALLS_COUNTED * CROWDED_CALL_NS) {
+    share_cpus(start);
+    return;
+  }
   if (start >= deadline) return;
   table.before_idle();
   // Only a guest in user mode can ring soon. For a moment it costs more to set the host's timer than to wait.
@@ -136,12 +185,15 @@ void Supervisor::idle(uint64_t deadline) {
       }
       uint64_t t = host_platform.monotonic_ns();
       if (t >= deadline) return;
-      if (t - start > KERNEL_SPIN_NS && !soon) break;
+      if (t - start > spin_ns_ && !soon) break;
     }
   }
   table.check_assisted();
   use_all_cpus();
+  const uint64_t asleep_since = host_platform.monotonic_ns();
   table.sleep(deadline, something);
+  const bool soon_back = host_platform.monotonic_ns() - asleep_since < LONG_SPIN_NS;
+  spin_ns_ = soon_back && !others_want_this_cpu() ? LONG_SPIN_NS : SHORT_SPIN_NS;
 }
 
 // Reaps host processes and tells the kernel. A guest that ended as it should has no carriers left.

@@ -15,7 +15,8 @@ class Supervisor {
   // Throws StartError with a one-line cause when the host lacks what is needed.
   explicit Supervisor(KernelConfig config);
   ~Supervisor();
-  // Guest processes are made while the caller goes on; this waits for the first one. Throws StartError as well.
+  // Guest processes are made while the caller goes on; this waits for the first one. Throws StartError as
+  // well.
   void await_processes();
   // Runs `boot` on a kernel fiber, then the loop until quit().
   void run(std::function<void()> boot);
@@ -29,8 +30,18 @@ class Supervisor {
   void leave_guest_cpus();
   void turn();
   void idle(uint64_t deadline);
+  bool others_want_this_cpu();
+  void share_cpus(uint64_t now);
   void watch_children();
 
+  uint64_t spin_ns_ = 0;
+  long preemptions_ = 0;
+  // Calls since a moment, and how many of them found guests on all CPUs.
+  uint32_t calls_ = 0, crowded_ = 0;
+  uint64_t counted_since_ns_ = 0;
+  bool has_cpu_ = false;  // guests leave one to the kernel thread
+  uint64_t crowded_call_ns_ = 0;
+  uint32_t trial_pause_ = 0, trial_penalty_ = 0;
   std::unique_ptr<Kernel> kernel_;
   std::thread watcher_;
 };

@@ -9,14 +9,13 @@ namespace starry {
 
 namespace {
 
-constexpr uint64_t HANDOFF_NS = 100'000;  // the waker itself may have to be started first
-constexpr uint32_t MAX_PENALTY = 128;     // wake-ups
+constexpr uint32_t MAX_PENALTY = 128;  // wake-ups
 
 }  // namespace
 
 // `otherwise` is where `se` would go without a waker.
 bool Scheduler::Impl::wants_handoff(const SchedEntity& se, SchedEntity& waker, int otherwise) const {
-  if (waker.state != SchedEntity::State::running || waker.need_resched || !may_use(se, waker.cpu))
+  if (waker.state != SchedEntity::State::running || waker.need_resched || !good_for(se, waker.cpu))
     return false;
   if (se.rt_rank() != 0 || waker.rt_rank() != 0) return false;
   if (!free_for(se, otherwise) || rq(waker.cpu).queued() != 0) return false;
@@ -27,10 +26,10 @@ bool Scheduler::Impl::wants_handoff(const SchedEntity& se, SchedEntity& waker, i
   return true;
 }
 
-void Scheduler::Impl::begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t now) {
+void Scheduler::Impl::begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t until) {
   RunQueue& q = rq(waker.cpu);
   q.handoff = &se;
-  q.handoff_until_ns = now + HANDOFF_NS;
+  q.handoff_until_ns = until;
   next_handoff_end = std::min(next_handoff_end, q.handoff_until_ns);
   next_tick_known = false;
 }

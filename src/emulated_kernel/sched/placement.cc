@@ -10,12 +10,12 @@ namespace starry {
 // of those, again the last one first.
 int Scheduler::Impl::place(const SchedEntity& se) const {
   if (free_for(se, se.cpu)) return se.cpu;
-  const CpuMask free = idle & ~ready & se.affinity;
+  const CpuMask free = idle & ~ready & good_cpus(se);
   if (const size_t cpu = free._Find_first(); cpu < MAX_CPUS) return static_cast<int>(cpu);
   std::tuple<int, size_t, bool> least{};
   int best = -1;
   for (int cpu = 0; cpu < count(); cpu++) {
-    if (!may_use(se, cpu)) continue;
+    if (!good_for(se, cpu)) continue;
     const std::tuple key{std::max(rq(cpu).rank(), 0), rq(cpu).load(), cpu != se.cpu};
     if (best < 0 || key < least) {
       best = cpu;
@@ -31,7 +31,7 @@ int Scheduler::Impl::least_loaded(const SchedEntity& se) const {
   size_t least = rq(se.cpu).load();
   for (int cpu = 0; cpu < count(); cpu++) {
     const RunQueue& q = rq(cpu);
-    if (may_use(se, cpu) && q.rank() <= 0 && q.load() + 2 <= least) {
+    if (good_for(se, cpu) && q.rank() <= 0 && q.load() + 2 <= least) {
       best = cpu;
       least = q.load();
     }
@@ -55,6 +55,7 @@ SchedEntity* Scheduler::Impl::pull_rt(int cpu, int above_rank) const {
 
 // A task of the longest queue that has one for us.
 SchedEntity* Scheduler::Impl::pull_fair(int cpu) const {
+  if (kept_free.test(bit(cpu))) return nullptr;
   SchedEntity* best = nullptr;
   size_t longest = 0;
   for (int other = 0; other < count(); other++) {

@@ -10,7 +10,8 @@ struct RunQueue {
   SchedEntity* current = nullptr;
   RtQueue rt;  // classes from the highest to the lowest
   FairQueue fair;
-  // A queued task that waits for `current`, which has woken it, to block: other CPUs leave it here until then.
+  // A queued task that waits for `current`, which has woken it, to block: other CPUs leave it here until
+  // then.
   SchedEntity* handoff = nullptr;
   uint64_t handoff_until_ns = 0;
   uint64_t idle_since_ns = 0, idle_total_ns = 0, started_ns = 0;

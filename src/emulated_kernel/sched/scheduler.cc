@@ -104,7 +104,7 @@ void Scheduler::Impl::leave_cpu(SchedEntity& se, uint64_t now) {
 // A task that has left its CPU but wants to go on.
 void Scheduler::Impl::put_back(SchedEntity& se, Place place, uint64_t now) {
   int cpu = se.cpu;
-  if (!may_use(se, cpu))
+  if (!good_for(se, cpu))
     cpu = this->place(se);
   else if (se.rt_rank() == 0)
     cpu = least_loaded(se);
@@ -186,12 +186,12 @@ void Scheduler::fork_task(SchedEntity& child, const SchedEntity& parent) {
   child.nice = std::max(child.nice, 0);
 }
 
-void Scheduler::wake(SchedEntity& se, uint64_t now, SchedEntity* waker) {
+void Scheduler::wake(SchedEntity& se, uint64_t now, SchedEntity* waker, uint64_t patience) {
   if (se.state != State::blocked) return;
   int cpu = impl_->place(se);
   if (waker != nullptr && impl_->wants_handoff(se, *waker, cpu)) {
     cpu = waker->cpu;
-    impl_->begin_handoff(se, *waker, now);
+    impl_->begin_handoff(se, *waker, now + patience);
   }
   impl_->move_to_cpu(se, cpu);
   if (se.rt_rank() == 0) impl_->rq(cpu).fair.place_woken(se);
@@ -327,6 +327,24 @@ Result<void> Scheduler::set_affinity(SchedEntity& se, const CpuMask& mask, uint6
     }
   }
   return {};
+}
+
+void Scheduler::keep_free(const CpuMask& cpus, uint64_t now) {
+  Impl& s = *impl_;
+  s.kept_free = cpus & s.existing;
+  s.pull_useful = true;
+  for (int cpu = 0; cpu < s.count(); cpu++) {
+    if (!s.kept_free.test(Impl::bit(cpu))) continue;
+    RunQueue& q = s.rq(cpu);
+    if (q.current != nullptr && !s.good_for(*q.current, cpu)) s.ask_to_leave(*q.current);
+    for (int other = 0; other < s.count(); other++) {
+      if (s.kept_free.test(Impl::bit(other))) continue;
+      while (SchedEntity* se = q.fair.first_allowed(other)) {
+        s.dequeue(*se);
+        s.arrive(*se, other, Place::tail, now);
+      }
+    }
+  }
 }
 
 void Scheduler::request_resched(SchedEntity& se) {

@@ -41,10 +41,14 @@ class Scheduler {
   void init_task(SchedEntity& se);                                // a fresh OTHER task, all CPUs
   void fork_task(SchedEntity& child, const SchedEntity& parent);  // inheritance, reset-on-fork
   // blocked -> queued (or nothing). `waker`: the running task whose system call wakes it, if there is one.
-  void wake(SchedEntity& se, uint64_t now, SchedEntity* waker = nullptr);
-  void block(SchedEntity& se, uint64_t now);                      // running -> blocked, frees its CPU
-  void yield(SchedEntity& se, uint64_t now);                      // running -> queued at the tail
-  void preempt(SchedEntity& se, uint64_t now);                    // running -> queued (head or tail by rule)
+  // `patience`: how long it may wait for that one to block.
+  static constexpr uint64_t HANDOFF_NS = 100'000;  // the waker itself may have to be started first
+  // After fork(2) the parent first gets its own copies of the pages that it writes to.
+  static constexpr uint64_t FORK_HANDOFF_NS = 1'000'000;
+  void wake(SchedEntity& se, uint64_t now, SchedEntity* waker = nullptr, uint64_t patience = HANDOFF_NS);
+  void block(SchedEntity& se, uint64_t now);    // running -> blocked, frees its CPU
+  void yield(SchedEntity& se, uint64_t now);    // running -> queued at the tail
+  void preempt(SchedEntity& se, uint64_t now);  // running -> queued (head or tail by rule)
   // A running task used its CPU for `ns` less than it held it: it slept without giving the CPU up.
   void slept(SchedEntity& se, uint64_t ns, uint64_t now);
   void remove(SchedEntity& se, uint64_t now);  // exit: from whatever state
@@ -59,6 +63,8 @@ class Scheduler {
   void set_policy(SchedEntity& se, int policy, int rt_priority, int nice, uint64_t now);
   Result<void> set_affinity(SchedEntity& se, const CpuMask& mask, uint64_t now);
   void set_pi_priority(SchedEntity& se, int prio, uint64_t now);
+  // CPUs that fair tasks leave alone as long as they may use others: their host CPU has something better to do.
+  void keep_free(const CpuMask& cpus, uint64_t now);
   // Makes a running task pass through preempt() soon, for whatever reason.
   void request_resched(SchedEntity& se);
 

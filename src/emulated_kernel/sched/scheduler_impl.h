@@ -1,6 +1,6 @@
 // Inside of Scheduler. Invariants, which tests/unit/sched_property_test.cc checks after every step:
 //  - a CPU's current task is `running` on it; a queued task is in the queue of a CPU that it may use;
-//  - no task waits while a CPU that it may use is idle (after pick()), but for HANDOFF_NS on its waker's CPU;
+//  - no task waits while a CPU that it may use is idle (after pick()), but for a moment on its waker's CPU;
 //  - no real-time task waits while a CPU that it may use runs a lower rank, unless that CPU has been
 //    asked to give way.
 #pragma once
@@ -15,9 +15,10 @@ namespace starry {
 struct Scheduler::Impl {
   SchedHooks& hooks;
   std::vector<RunQueue> cpus;
-  CpuMask existing;  // the CPUs 0 .. count-1
-  CpuMask idle;      // without a current task
-  CpuMask ready;     // idle, but with something in their own queue
+  CpuMask existing;   // the CPUs 0 .. count-1
+  CpuMask idle;       // without a current task
+  CpuMask ready;      // idle, but with something in their own queue
+  CpuMask kept_free;  // see keep_free()
   size_t queued = 0, rt_queued = 0, running = 0;
   bool pull_useful = false;  // something changed since idle CPUs last looked elsewhere in vain
   mutable uint64_t next_tick = UINT64_MAX;
@@ -30,8 +31,14 @@ struct Scheduler::Impl {
   static constexpr size_t bit(int cpu) { return static_cast<size_t>(cpu); }
   int count() const { return static_cast<int>(cpus.size()); }
   bool may_use(const SchedEntity& se, int cpu) const { return se.affinity.test(bit(cpu)); }
+  // The CPUs that it may use, without those that it should leave alone.
+  CpuMask good_cpus(const SchedEntity& se) const {
+    const CpuMask good = se.affinity & existing & ~kept_free;
+    return se.rt_rank() > 0 || good.none() ? se.affinity : good;
+  }
+  bool good_for(const SchedEntity& se, int cpu) const { return good_cpus(se).test(bit(cpu)); }
   bool free_for(const SchedEntity& se, int cpu) const {
-    return cpu >= 0 && idle.test(bit(cpu)) && !ready.test(bit(cpu)) && may_use(se, cpu);
+    return cpu >= 0 && idle.test(bit(cpu)) && !ready.test(bit(cpu)) && good_for(se, cpu);
   }
 
   // placement.cc: where a task should go, and what a CPU should take.
@@ -43,7 +50,7 @@ struct Scheduler::Impl {
 
   // handoff.cc: a waker that blocks leaves its CPU to the one that it has woken.
   bool wants_handoff(const SchedEntity& se, SchedEntity& waker, int otherwise) const;
-  void begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t now);
+  void begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t until);
   void waker_blocks(SchedEntity& waker);
   void end_handoffs(uint64_t now);
 

@@ -223,7 +223,9 @@ SysResult kernel_clone(Task& parent, const CloneArgs& args) {
 
   const int event = ptrace_clone_event(parent, flags, static_cast<int>(args.exit_signal));
   if (parent.ptrace && (event != 0 || (flags & CLONE_PTRACE) != 0)) ptrace_attach_child(parent, *child);
-  scheduler().wake(child->se, platform().monotonic_ns());
+  // Most parents wait right away: for the child, or for a lock or an answer.
+  scheduler().wake(child->se, platform().monotonic_ns(), &parent.se,
+                   (flags & CLONE_VM) != 0 ? Scheduler::HANDOFF_NS : Scheduler::FORK_HANDOFF_NS);
   if (event != 0) ptrace_event(parent, event, static_cast<uint64_t>(tid));
   if ((flags & CLONE_VFORK) != 0) {
     wait_until(

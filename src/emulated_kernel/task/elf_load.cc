@@ -26,14 +26,12 @@ bool is_free(const Mm& mm, uint64_t start, uint64_t end) {
 
 // The part of the segment behind its file content is zero: the rest of the last file page, then fresh
 // pages.
-Result<void> map_bss(Mm& mm, HostThread& by, const Elf64_Phdr& p, uint64_t bias) {
+Result<void> map_bss(Mm& mm, HostThread& by, const Elf64_Phdr& p, uint64_t bias, LoadedElf* out) {
   const uint64_t file_end = bias + p.p_vaddr + p.p_filesz;
   const uint64_t mem_end = bias + p.p_vaddr + p.p_memsz;
   const uint64_t fresh = page_up(file_end);
-  if (p.p_filesz != 0 && fresh > file_end && (p.p_flags & PF_W) != 0) {
-    const std::vector<uint8_t> zeros(fresh - file_end);
-    TRY(mm.space->poke(file_end, zeros.data(), zeros.size()));
-  }
+  if (p.p_filesz != 0 && fresh > file_end && (p.p_flags & PF_W) != 0)
+    out->to_clear.push_back({file_end, fresh});
   const uint64_t start = p.p_filesz == 0 ? page_down(file_end) : fresh;
   if (page_up(mem_end) > start)
     TRY(mm.mmap(by, start, page_up(mem_end) - start, prot_of(p), FIXED_PRIVATE | MAP_ANONYMOUS, nullptr, 0));
@@ -56,7 +54,7 @@ Result<LoadedElf> map_elf(Mm& mm, HostThread& by, const ElfImage& image, const R
     if (p.p_filesz != 0)
       TRY(mm.mmap(by, start, page_up(file_end) - start, prot_of(p), FIXED_PRIVATE, file,
                   page_down(p.p_offset), name));
-    if (p.p_memsz > p.p_filesz) TRY(map_bss(mm, by, p, bias));
+    if (p.p_memsz > p.p_filesz) TRY(map_bss(mm, by, p, bias, &out));
 
     const uint64_t vaddr = bias + p.p_vaddr;
     if ((p.p_flags & PF_X) != 0) {
@@ -68,6 +66,12 @@ Result<LoadedElf> map_elf(Mm& mm, HostThread& by, const ElfImage& image, const R
     out.end = std::max(out.end, vaddr + p.p_memsz);
   }
   return out;
+}
+
+Result<void> clear_tails(Mm& mm, const LoadedElf& elf) {
+  static constexpr uint8_t zeros[PAGE] = {};
+  for (const AddressRange& r : elf.to_clear) TRY(mm.space->poke(r.start, zeros, r.end - r.start));
+  return {};
 }
 
 Result<uint64_t> top_down_gap(const Mm& mm, uint64_t size, uint64_t align) {

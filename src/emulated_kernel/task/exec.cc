@@ -159,19 +159,19 @@ Result<Start> load(Task& t, Mm& mm, HostThread& by, const Program& p, const Exec
   mm.mmap_top = mmap_top(t);
   TRY(move_vdso_below(mm, by, mm.mmap_top));
   const uint64_t bias = TRY(bias_of(mm, p.image));
+  by.gather_ops();
   const LoadedElf exe = TRY(map_elf(mm, by, p.image, p.file, bias, vfs_file_name(t, *p.file)));
   Start start{exe.entry, 0};
-  uint64_t interp_base = 0;
+  LoadedElf interp;
   if (p.interpreter_file) {
     uint64_t interp_bias = 0;
     if (p.interpreter.relocatable())
       interp_bias =
           TRY(top_down_gap(mm, p.interpreter.high() - p.interpreter.low(), p.interpreter.max_align)) -
           p.interpreter.low();
-    const LoadedElf interp = TRY(map_elf(mm, by, p.interpreter, p.interpreter_file, interp_bias,
-                                         vfs_file_name(t, *p.interpreter_file)));
+    interp = TRY(map_elf(mm, by, p.interpreter, p.interpreter_file, interp_bias,
+                         vfs_file_name(t, *p.interpreter_file)));
     start.rip = interp.entry;
-    interp_base = interp.base;
   }
 
   StackInput in;
@@ -180,12 +180,15 @@ Result<Start> load(Task& t, Mm& mm, HostThread& by, const Program& p, const Exec
   in.envp = req.envp;
   in.execfn = req.path;
   platform().entropy(in.random, sizeof in.random);
-  in.auxv = auxv_of(mm, exe, p, interp_base, cred, secure);
+  in.auxv = auxv_of(mm, exe, p, interp.base, cred, secure);
   StackImage stack = build_stack(in);
   const uint64_t size = stack_size(t, GUEST_STACK_TOP - stack.arg_start, stack.bytes.size());
   const int prot = PROT_READ | PROT_WRITE | (p.image.executable_stack ? PROT_EXEC : 0);
   TRY(mm.mmap(by, GUEST_STACK_TOP - size, size, prot,
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_STACK | MAP_GROWSDOWN, nullptr, 0, "[stack]"));
+  TRY(by.run_gathered());
+  TRY(clear_tails(mm, exe));
+  TRY(clear_tails(mm, interp));
   TRY(mm.space->poke(stack.sp, stack.bytes.data(), stack.bytes.size()));
   start.rsp = stack.sp;
 
@@ -301,6 +304,9 @@ Result<void> do_exec(Task& t, ExecRequest req) {
 
   Platform::NewSpace ns = TRY(platform().new_space(t));
   Ref<Mm> mm = new_mm(ns);
+  // The new carrier works on the CPU of the old one, which has nothing to do meanwhile.
+  if (t.se.cpu >= 0) ns.thread->bind_cpu(t.se.cpu);
+  if (t.host) t.host->will_wait();
   Result<Start> start = load(t, *mm, *ns.thread, program, req, *cred, secure);
   Result<void> alone;
   if (start) alone = become_only_thread(t);

@@ -150,31 +150,29 @@ long receive_fds(int* fds, int want) {
 
 int64_t run_ops(Channel* ch) {
   int64_t r = 0;
+  int fd = -1;
+  const auto close_fd = [&fd] {
+    if (fd >= 0) sys(__NR_close, static_cast<uint64_t>(fd));
+    fd = -1;
+  };
   uint32_t n = ch->nops;
   for (uint32_t i = 0; i < n && i < MAX_OPS; ++i) {
-    Op op = ch->ops[i];
+    const Op op = ch->ops[i];
+    if (op.fd == OpFd::fresh) {
+      close_fd();
+      if (long e = receive_fds(&fd, 1); e < 0) return e;
+    }
+    if (r < 0) continue;  // only the descriptors are taken, so that those of the next batch are the next
     if (op.nr == -1) {
       long old = stub_cmpxchg(reinterpret_cast<uint32_t*>(op.args[0]), static_cast<uint32_t>(op.args[1]),
                               static_cast<uint32_t>(op.args[2]));
       r = old < 0 ? -14 : old;
     } else {
-      int fd = -1;
-      if (op.wants_fd) {
-        r = receive_fds(&fd, 1);
-        if (r < 0) return r;
-        op.args[4] = static_cast<uint64_t>(fd);
-      }
-      r = sys(op.nr, op.args[0], op.args[1], op.args[2], op.args[3], op.args[4], op.args[5]);
-      if (fd >= 0) sys(__NR_close, static_cast<uint64_t>(fd));
-    }
-    if (r < 0 && r > -4096) {
-      // The descriptors of the rest are on their way: take them so that the next batch fits.
-      for (uint32_t j = i + 1; j < n && j < MAX_OPS; ++j)
-        if (int fd; ch->ops[j].wants_fd && receive_fds(&fd, 1) == 0)
-          sys(__NR_close, static_cast<uint64_t>(fd));
-      return r;
+      const uint64_t arg4 = op.fd != OpFd::none ? static_cast<uint64_t>(fd) : op.args[4];
+      r = sys(op.nr, op.args[0], op.args[1], op.args[2], op.args[3], arg4, op.args[5]);
     }
   }
+  close_fd();
   return r;
 }
 

@@ -77,6 +77,17 @@ int64_t clone_carrier(Channel* ch, ucontext* uc) {
   return stub_clone(FLAGS, child_uc, &child_ch->host_tid, &child_ch->host_tid, 0);
 }
 
+// A carrier whose guest thread has ended waits in a frame of its own; general registers come from the kernel.
+int64_t reuse_carrier(Channel* ch, const ucontext* uc) {
+  if (ch->new_slot >= MAX_SLOTS) return -11;
+  ucontext* to = area_of_slot(ch->new_slot)->frame;
+  const auto* fp = reinterpret_cast<const char*>(uc->uc_mcontext.fpstate);
+  auto* to_fp = reinterpret_cast<char*>(to->uc_mcontext.fpstate);
+  if (fp == nullptr || to_fp == nullptr || fp_size(fp) != fp_size(to_fp)) return -11;
+  memcpy(to_fp, fp, fp_size(fp));
+  return 0;
+}
+
 // The parent process of every guest process is the supervisor; if it is gone already, so are we.
 void die_with_supervisor() {
   sys(__NR_prctl, PR_SET_PDEATHSIG, 9);
@@ -144,6 +155,10 @@ bool carry_out(Channel* ch, ucontext* uc) {
       ch->op_result = clone_carrier(ch, uc);
       ch->event = EV_DONE;
       break;
+    case ACT_REUSE:
+      ch->op_result = reuse_carrier(ch, uc);
+      ch->event = EV_DONE;
+      break;
     case ACT_FORK: {
       int64_t r = fork_process();
       ch->op_result = r;
@@ -153,6 +168,9 @@ bool carry_out(Channel* ch, ucontext* uc) {
     }
     case ACT_EXIT:
       sys(__NR_exit, 0);
+      break;
+    case ACT_EXIT_GROUP:
+      sys(__NR_exit_group, 0);
       break;
     case ACT_FRAME:  // we are in it
       ch->op_result = 0;
@@ -167,6 +185,7 @@ bool carry_out(Channel* ch, ucontext* uc) {
 // Reports the event that the caller has put into the channel and does what the kernel asks until the
 // guest may go on with what `uc` then holds.
 void serve(Channel* ch, ucontext* uc) {
+  this_area()->frame = uc;
   do report(ch);
   while (!carry_out(ch, uc));
 }
@@ -182,6 +201,7 @@ void on_sigsys(int, siginfo_t* si, void* ctx) {
   auto* uc = static_cast<ucontext*>(ctx);
   Area* area = this_area();
   Channel* ch = area->channel;
+  area->frame = uc;
   if (uc->uc_mcontext.rip == u(stub_gate_trap_return)) {
     // A call that came from a trampoline. It waits for a reply to be carried out, or was kicked at its end.
     load_regs(uc, ch);
