@@ -34,11 +34,12 @@ struct SchedEntity : public RtHook, public FairHook {
   uint64_t run_since_ns = 0;   // running: up to here its time is accounted
   uint64_t picked_at_ns = 0;   // running: when it got the CPU
   uint64_t sum_exec_ns = 0;
+  uint64_t sleeps = 0;  // how often it was woken, or became real-time: where RLIMIT_RTTIME begins anew
   uint64_t nvcsw = 0, nivcsw = 0;
   int pi_priority = 0;  // boosted by a PI futex; 0 = none
 
-  // Of handoff.cc. As a waker: how many wake-ups do not count on its blocking soon, and how many the next time
-  // that it does not. As the one woken: it got the CPU of a waker that blocked.
+  // Of handoff.cc. As a waker: how many wake-ups do not count on its blocking soon, and how many the next
+  // time that it does not. As the one woken: it got the CPU of a waker that blocked.
   uint32_t handoff_pause = 0, handoff_penalty = 0;
   bool handed_over = false;
 

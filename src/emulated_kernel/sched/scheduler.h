@@ -42,9 +42,9 @@ class Scheduler {
   void fork_task(SchedEntity& child, const SchedEntity& parent);  // inheritance, reset-on-fork
   // blocked -> queued (or nothing). `waker`: the running task whose system call wakes it, if there is one.
   void wake(SchedEntity& se, uint64_t now, SchedEntity* waker = nullptr);
-  void block(SchedEntity& se, uint64_t now);                      // running -> blocked, frees its CPU
-  void yield(SchedEntity& se, uint64_t now);                      // running -> queued at the tail
-  void preempt(SchedEntity& se, uint64_t now);                    // running -> queued (head or tail by rule)
+  void block(SchedEntity& se, uint64_t now);    // running -> blocked, frees its CPU
+  void yield(SchedEntity& se, uint64_t now);    // running -> queued at the tail
+  void preempt(SchedEntity& se, uint64_t now);  // running -> queued (head or tail by rule)
   // A running task used its CPU for `ns` less than it held it: it slept without giving the CPU up.
   void slept(SchedEntity& se, uint64_t ns, uint64_t now);
   void remove(SchedEntity& se, uint64_t now);  // exit: from whatever state

@@ -101,7 +101,7 @@ Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, uint64_t flags, int e
   g->cmdline_at_exec = from.cmdline_at_exec;
   g->personality = from.personality;
   g->oom_score_adj = from.oom_score_adj;
-  watch_cpu_limit(*g);
+  watch_cpu_limits(*g);
   return g;
 }
 
