@@ -57,11 +57,19 @@ std::string vm_flags(const Vma& v) {
   flag(true, "me");
   flag(v.shared(), "ms");
   flag(is_stack(v), "gd");
-  flag(v.locked, "lo");
+  const auto hint = [&](VmHint h, const char* code) { flag((v.hints & h) != 0, code); };
+  flag(v.locked(), "lo");
+  hint(HINT_SEQUENTIAL, "sr");
+  hint(HINT_RANDOM, "rr");
   flag(v.dont_fork, "dc");
-  flag((v.flags & MAP_NORESERVE) != 0, "nr");
+  flag(v.mlock == MemoryLock::on_fault, "lf");
   flag(!v.shared() && (v.prot & PROT_WRITE) != 0, "ac");
+  flag((v.flags & MAP_NORESERVE) != 0, "nr");
   flag(v.wipe_on_fork, "wf");
+  hint(HINT_DONT_DUMP, "dd");
+  hint(HINT_HUGEPAGE, "hg");
+  hint(HINT_NO_HUGEPAGE, "nh");
+  hint(HINT_MERGEABLE, "mg");
   return s;
 }
 
@@ -79,7 +87,7 @@ struct Counters {
     } else {
       private_clean += kb;
     }
-    if (v.locked) locked += kb;
+    if (v.locked()) locked += kb;
   }
   std::string text() const {
     std::string s;
@@ -127,7 +135,7 @@ MemorySummary summarize(const Mm& mm) {
   for (const auto& [start, v] : mm.vmas()) {
     const uint64_t kb = size_kb(v);
     m.total += kb;
-    if (v.locked) m.locked += kb;
+    if (v.locked()) m.locked += kb;
     if (v.file)
       file += kb;
     else if (v.shared())
@@ -157,7 +165,7 @@ Residency::Residency(const Mm& mm) : mapped_(mm.total_pages()), resident_(reside
 
 uint64_t Residency::kb(const Vma& v) const {
   if (mapped_ == 0 || v.prot == PROT_NONE) return 0;
-  if (v.locked) return (v.end - v.start) / 1024;
+  if (v.mlock == MemoryLock::now) return (v.end - v.start) / 1024;
   return (v.end - v.start) / 4096 * resident_ / mapped_ * 4;
 }
 
