@@ -4,12 +4,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 30 };
+enum { ROUNDS = 20 };
 
 static pid_t killer(pid_t victim, unsigned delay_us) {
   pid_t pid = fork();
@@ -46,6 +47,7 @@ static int trace(void (*work)(void), enum __ptrace_request request, long options
   for (int i = 0; i < ROUNDS; i++) {
     pid_t pid = fork();
     if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing stays behind
       ptrace(PTRACE_TRACEME, 0, 0, 0);
       raise(SIGSTOP);
       work();
@@ -107,7 +109,10 @@ static int attached(int seize) {
   int told = 0;
   for (int i = 0; i < ROUNDS; i++) {
     pid_t pid = fork();
-    if (pid == 0) sleeps();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      sleeps();
+    }
     pid_t by = killer(pid, (unsigned)(i * 53 % 1000));
     int st = 0;
     if (ptrace(seize ? PTRACE_SEIZE : PTRACE_ATTACH, pid, 0, 0) == 0 && seize)
@@ -125,7 +130,6 @@ static int attached(int seize) {
 
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
-  alarm(15);  // instead of a hang
   printf("in system calls: %d\n", trace(calls, PTRACE_SYSCALL, PTRACE_O_TRACESYSGOOD));
   printf("asleep: %d\n", trace(sleeps, PTRACE_CONT, 0));
   printf("sleeping and waking: %d\n", trace(sleeps, PTRACE_SYSCALL, 0));
