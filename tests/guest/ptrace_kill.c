@@ -1,6 +1,7 @@
 // A tracee that is killed while its tracer waits for it, at every kind of stop: the tracer is told, and never
 // hangs.
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +13,21 @@
 
 enum { ROUNDS = 20 };
 
-static pid_t killer(pid_t victim, unsigned delay_us) {
-  pid_t pid = fork();
-  if (pid == 0) {
-    usleep(delay_us);
-    kill(victim, SIGKILL);
-    _exit(0);
-  }
-  return pid;
+struct killer {
+  pthread_t thread;
+  pid_t victim;
+  unsigned delay_us;
+};
+static void* kill_later(void* p) {
+  const struct killer* k = p;
+  usleep(k->delay_us);
+  kill(k->victim, SIGKILL);
+  return NULL;
+}
+static void start(struct killer* k, pid_t victim, unsigned delay_us) {
+  k->victim = victim;
+  k->delay_us = delay_us;
+  pthread_create(&k->thread, NULL, kill_later, k);
 }
 
 // What a tracee does, until it is killed.
@@ -55,25 +63,23 @@ static int trace(void (*work)(void), enum __ptrace_request request, long options
     int st;
     waitpid(pid, &st, 0);
     ptrace(PTRACE_SETOPTIONS, pid, 0, options);
-    pid_t by = killer(pid, (unsigned)(i * 97 % 3000));
+    struct killer k;
+    start(&k, pid, (unsigned)(i * 97 % 3000));
     // Also the children of the tracee are traced, if the options say so.
-    int ended = 0, by_ended = 0;
-    while (!ended || !by_ended) {
+    int ended = 0;
+    while (!ended) {
       pid_t w = waitpid(-1, &st, __WALL);
       if (w < 0) break;
       if (WIFSTOPPED(st)) {
-        int sig = st >> 16 == 0 && WSTOPSIG(st) != SIGSTOP && WSTOPSIG(st) != SIGTRAP &&
-                          WSTOPSIG(st) != (SIGTRAP | 0x80)
-                      ? WSTOPSIG(st)
-                      : 0;
-        ptrace(request, w, 0, sig);
+        const int stop = WSTOPSIG(st),
+                  plain = st >> 16 == 0 && stop != SIGSTOP && stop != SIGTRAP && stop != (SIGTRAP | 0x80);
+        ptrace(request, w, 0, plain ? stop : 0);
       } else if (w == pid) {
         ended = WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL;
         if (!ended) break;
-      } else if (w == by) {
-        by_ended = 1;
       }
     }
+    pthread_join(k.thread, NULL);
     told += ended;
     pid_t w;
     while ((w = waitpid(-1, &st, __WALL)) > 0)  // children of the tracee that were born when it died
@@ -94,8 +100,9 @@ static int killed_while_stopped(void) {
     }
     int st;
     waitpid(pid, &st, 0);
-    pid_t by = killer(pid, (unsigned)(i * 31 % 500));
-    waitpid(by, NULL, 0);
+    struct killer k;
+    start(&k, pid, (unsigned)(i * 31 % 500));
+    pthread_join(k.thread, NULL);
     long r = ptrace(PTRACE_CONT, pid, 0, 0);
     int e = errno;
     waitpid(pid, &st, 0);
@@ -113,7 +120,8 @@ static int attached(int seize) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       sleeps();
     }
-    pid_t by = killer(pid, (unsigned)(i * 53 % 1000));
+    struct killer k;
+    start(&k, pid, (unsigned)(i * 53 % 1000));
     int st = 0;
     if (ptrace(seize ? PTRACE_SEIZE : PTRACE_ATTACH, pid, 0, 0) == 0 && seize)
       ptrace(PTRACE_INTERRUPT, pid, 0, 0);
@@ -123,7 +131,7 @@ static int attached(int seize) {
       ptrace(PTRACE_SYSCALL, pid, 0, 0);
     }
     told += WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL;
-    waitpid(by, NULL, 0);
+    pthread_join(k.thread, NULL);
   }
   return told;
 }
