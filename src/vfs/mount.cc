@@ -82,6 +82,23 @@ bool MountNamespace::contains(const Mount& m) const {
   return top == root.get();
 }
 
+bool is_mountpoint(const MountNamespace& ns, const Dentry& d) {
+  if (d.mounts == 0) return false;
+  return std::any_of(table().at.begin(), table().at.end(), [&](const auto& entry) {
+    return entry.first.second == &d && ns.contains(*entry.second);
+  });
+}
+
+void detach_mounts_on(const Dentry& d) {
+  while (d.mounts > 0) {
+    const auto it = std::find_if(table().at.begin(), table().at.end(),
+                                 [&](const auto& entry) { return entry.first.second == &d; });
+    if (it == table().at.end()) return;
+    Ref<Mount> m(it->second);
+    unhook_tree(*m);
+  }
+}
+
 MountNamespace* initial_mounts() { return table().initial.get(); }
 
 void unshare_mounts(FsContext& fs) {

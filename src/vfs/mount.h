@@ -46,6 +46,10 @@ class MountNamespace final : public RefCounted {
 };
 // The first one, in which programs begin; null before vfs_mount_root.
 MountNamespace* initial_mounts();
+// Is something mounted on `d` in this namespace?
+bool is_mountpoint(const MountNamespace& ns, const Dentry& d);
+// `d` goes away: so does what other namespaces have mounted there.
+void detach_mounts_on(const Dentry& d);
 // Gives `fs` a copy of its namespace, and moves its directories there.
 void unshare_mounts(FsContext& fs);
 

@@ -51,6 +51,8 @@ static void ns_link(char* out) {
 static void namespaces(void) {
   for (int how = 0; how < 2; how++) {
     char ours[64], theirs[64];
+    mkdir("gone", 0755);
+    mkdir("moving", 0755);
     int go[2], done[2];
     if (pipe(go) || pipe(done)) exit(1);
     ns_link(ours);
@@ -62,6 +64,10 @@ static void namespaces(void) {
       printf("another name space %d\n", strcmp(ours, theirs) != 0);
       get("to/in/file");
       SAY(mount("child", "src", "tmpfs", 0, NULL));
+      SAY(mount("child", "gone", "tmpfs", 0, NULL));
+      SAY(mount("child", "moving", "tmpfs", 0, NULL));
+      put("gone/file", "on a directory that goes");
+      put("moving/file", "on a directory that moves");
       put("src/file", "the child's");
       SAY(umount("to/in"));
       put("to/both", how ? "second" : "first");  // the file system is the same
@@ -70,6 +76,10 @@ static void namespaces(void) {
       char c = 'x';
       if (write(done[1], &c, 1) != 1 || read(go[0], &c, 1) != 1) exit(1);
       get("src/file");
+      get("gone/file");
+      SAY(access("gone", F_OK));
+      SAY(access("moving", F_OK));
+      get("moved/file");
       exit(0);
     }
     char c;
@@ -87,6 +97,8 @@ static void namespaces(void) {
     close(fd);
     snprintf(path, sizeof path, "/proc/%d/cwd/src", pid);
     SAY(umount(path));  // a mount of another name space
+    SAY(rmdir("gone"));
+    SAY(rename("moving", "moved"));
     SAY(umount("to/in") == 0 && mount("inner", "to/in", "tmpfs", 0, NULL) == 0 ? 0 : -1);
     put("to/in/file", "mounted anew");
     fflush(stdout);
@@ -94,6 +106,7 @@ static void namespaces(void) {
     int status;
     waitpid(pid, &status, 0);
     printf("its end %d\n", status);
+    SAY(rmdir("moved"));
     close(go[0]), close(go[1]), close(done[0]), close(done[1]);
   }
   SAY(unshare(CLONE_NEWNS | 0x1));
