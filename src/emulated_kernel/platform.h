@@ -122,6 +122,7 @@ class Platform {
   // length of their ticks: what the kernel dates by them must not be ahead of what the guest sees.
   virtual uint64_t realtime_coarse_ns() { return realtime_ns(); }
   virtual uint64_t monotonic_coarse_ns() { return monotonic_ns(); }
+  virtual uint64_t monotonic_raw_ns() { return monotonic_ns(); }
   virtual uint64_t coarse_tick_ns() { return 4'000'000; }
   virtual void entropy(void* dst, size_t n) = 0;
   // CPU time used by a carrier so far, ns.
@@ -135,6 +136,9 @@ class Platform {
   virtual std::string host_cpuinfo() { return {}; }
   // Bytes of an address space that are in memory; 0: unknown.
   virtual uint64_t resident_bytes(HostSpace&) { return 0; }
+  // What the host's /proc/PID/pagemap (proc(5)) says of the pages from `addr` on, without frame numbers. How many
+  // entries there are; 0: unknown.
+  virtual size_t page_map(HostSpace&, uint64_t /*addr*/, std::span<uint64_t> /*entries*/) { return 0; }
   // An empty address space (only the stub, vdso and vvar) with one carrier stopped in its stub.
   // `image` receives the maps the host put there and the guest keeps (vdso, vvar).
   struct FixedMap {

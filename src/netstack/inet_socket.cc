@@ -4,7 +4,6 @@ namespace starry {
 
 namespace {
 constexpr int CAP_NET_BIND_SERVICE_NR = 10;
-constexpr uint16_t UNPRIVILEGED_PORT_START = 1024;  // net.ipv4.ip_unprivileged_port_start
 }  // namespace
 
 InetSocket::InetSocket(int family, int type, int protocol, PortTable& ports)

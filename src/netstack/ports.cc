@@ -6,8 +6,6 @@ namespace starry {
 
 namespace {
 
-constexpr int EPHEMERAL_COUNT = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
-
 // inet_rcv_saddr_equal() with wildcards.
 bool overlap(const PortUser& a, const PortUser& b) {
   auto takes_all = [](const PortUser& u, const IpAddr& other) {
@@ -68,12 +66,13 @@ uint16_t PortTable::next_ephemeral() {
     platform().entropy(&rover_, sizeof rover_);
     started_ = true;
   }
-  return static_cast<uint16_t>(EPHEMERAL_FIRST + rover_++ % EPHEMERAL_COUNT);
+  const PortRange& range = ephemeral_ports();
+  return static_cast<uint16_t>(range.first + rover_++ % static_cast<uint32_t>(range.count()));
 }
 
 Result<void> PortTable::bind_ephemeral(PortUser& u) {
   if (expire) expire();
-  for (int i = 0; i < EPHEMERAL_COUNT; i++) {
+  for (int i = 0; i < ephemeral_ports().count(); i++) {
     const uint16_t port = next_ephemeral();
     const auto it = by_port_.find(port);
     bool taken = false;
@@ -88,7 +87,7 @@ Result<void> PortTable::bind_ephemeral(PortUser& u) {
 
 Result<void> PortTable::bind_for_connect(PortUser& u, const std::function<bool(uint16_t)>& usable) {
   if (expire) expire();
-  for (int i = 0; i < EPHEMERAL_COUNT; i++) {
+  for (int i = 0; i < ephemeral_ports().count(); i++) {
     const uint16_t port = next_ephemeral();
     const auto it = by_port_.find(port);
     bool taken = false;
@@ -100,6 +99,11 @@ Result<void> PortTable::bind_for_connect(PortUser& u, const std::function<bool(u
     return {};
   }
   return Error{EADDRNOTAVAIL};
+}
+
+PortRange& ephemeral_ports() {
+  static PortRange range;
+  return range;
 }
 
 PortTable& tcp_ports() {

@@ -1,5 +1,5 @@
 // Who uses which TCP or UDP port, with Linux's rules for sharing (socket(7), ip(7)): SO_REUSEADDR,
-// SO_REUSEPORT, dual-stack overlap, the ephemeral range 32768-60999.
+// SO_REUSEPORT, dual-stack overlap, the range of ports that are given away.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -13,7 +13,13 @@
 
 namespace starry {
 
-inline constexpr uint16_t EPHEMERAL_FIRST = 32768, EPHEMERAL_LAST = 60999;
+inline constexpr uint16_t UNPRIVILEGED_PORT_START = 1024;  // net.ipv4.ip_unprivileged_port_start
+// /proc/sys/net/ipv4/ip_local_port_range: ports for sockets that do not ask for one.
+struct PortRange {
+  uint16_t first = 32768, last = 60999;
+  int count() const { return last - first + 1; }
+};
+PortRange& ephemeral_ports();
 
 // One use of a port: by a bound socket, a connection, or what is left of one (TIME_WAIT).
 struct PortUser

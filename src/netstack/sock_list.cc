@@ -22,8 +22,11 @@ std::vector<TcpEntry> list_tcp(int family) {
   for (const auto& [pair, link] : tcp_table().connections()) {
     const int side = link->addr(TcpLink::CLIENT) == pair.first ? TcpLink::CLIENT : TcpLink::SERVER;
     if (link->family(side) != family) continue;
-    lines.push_back({pair.first, pair.second, link->state(side), link->unsent(side), link->unread(side),
-                     link->uid(side), link->ino(side)});
+    // A FIN behind unread bytes has a sequence number, which counts as one byte.
+    const size_t unread = link->unread(side),
+                 queued = unread + (unread > 0 && link->fin_received(side) ? 1 : 0);
+    lines.push_back({pair.first, pair.second, link->state(side), link->unsent(side), queued, link->uid(side),
+                     link->ino(side)});
   }
   const uint64_t now = platform().monotonic_ns();
   tcp_table().expire_time_wait();

@@ -51,4 +51,17 @@ uint64_t HostPlatform::resident_bytes(HostSpace& space) {
   return second != nullptr ? strtoull(second, nullptr, 10) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
 }
 
+size_t HostPlatform::page_map(HostSpace& space, uint64_t addr, std::span<uint64_t> entries) {
+  constexpr uint64_t FRAME_NUMBER = (1ULL << 55) - 1;  // only root would see it
+  const std::string path = fmt::format("/proc/{}/pagemap", space.host_pid());
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t n =
+      pread(fd, entries.data(), entries.size_bytes(), static_cast<off_t>(addr / 4096 * sizeof entries[0]));
+  close(fd);
+  const size_t count = n > 0 ? static_cast<size_t>(n) / sizeof entries[0] : 0;
+  for (uint64_t& e : entries.first(count)) e &= ~FRAME_NUMBER;
+  return count;
+}
+
 }  // namespace starry

@@ -35,6 +35,7 @@ uint64_t HostPlatform::realtime_ns() { return clock_ns(CLOCK_REALTIME); }
 uint64_t HostPlatform::boottime_ns() { return clock_ns(CLOCK_BOOTTIME); }
 uint64_t HostPlatform::realtime_coarse_ns() { return clock_ns(CLOCK_REALTIME_COARSE); }
 uint64_t HostPlatform::monotonic_coarse_ns() { return clock_ns(CLOCK_MONOTONIC_COARSE); }
+uint64_t HostPlatform::monotonic_raw_ns() { return clock_ns(CLOCK_MONOTONIC_RAW); }
 uint64_t HostPlatform::coarse_tick_ns() {
   timespec ts{};
   clock_getres(CLOCK_MONOTONIC_COARSE, &ts);

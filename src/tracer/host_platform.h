@@ -23,12 +23,14 @@ class HostPlatform final : public Platform {
   uint64_t boottime_ns() override;
   uint64_t realtime_coarse_ns() override;
   uint64_t monotonic_coarse_ns() override;
+  uint64_t monotonic_raw_ns() override;
   uint64_t coarse_tick_ns() override;
   void entropy(void* dst, size_t n) override;
   uint64_t thread_cpu_ns(HostThread& t) override;
   HostMemory host_memory() override;  // these three: host_machine.cc
   std::string host_cpuinfo() override;
   uint64_t resident_bytes(HostSpace& space) override;
+  size_t page_map(HostSpace& space, uint64_t addr, std::span<uint64_t> entries) override;
   Result<NewSpace> new_space(Task& owner) override;
   void post(std::function<void()> fn) override;
   void run_blocking(std::function<void()> fn) override;

@@ -54,7 +54,8 @@ Result<Path> mknod_at(const Caller& c, const Path& start, std::string_view path,
   if (!device && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return Error{EINVAL};
   Path dir;
   Path p = TRY(free_name(c, start, path, false, &dir));
-  if (device && !c.cred.capable(CAP_NR_MKNOD)) return Error{EPERM};
+  const bool whiteout = type == S_IFCHR && rdev == 0 && dir.mount->sb->keeps_whiteouts();
+  if (device && !whiteout && !c.cred.capable(CAP_NR_MKNOD)) return Error{EPERM};
   NewInode n = TRY(new_inode(*dir.dentry->inode(), c.cred, type | (mode & 07777), c.fs.umask));
   if (device) n.rdev = rdev;
   return create(dir, p, n);

@@ -7,6 +7,7 @@ Ref<FsContext> FsContext::copy() const {
   c->root = root;
   c->cwd = cwd;
   c->umask = umask;
+  c->mounts = mounts;
   return c;
 }
 

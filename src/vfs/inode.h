@@ -38,8 +38,10 @@ class SuperBlock : public RefCounted {
   uint64_t dev() const { return dev_; }                    // st_dev: an anonymous device number
   uint64_t next_ino() { return ++last_ino_; }
   uint32_t block_size() const { return block_size_; }  // st_blksize, how much stdio reads at once
-  virtual Result<struct statfs> statfs();  // default: an empty pseudo file system
+  virtual Result<struct statfs> statfs();              // default: an empty pseudo file system
   virtual Result<void> sync() { return {}; }
+  // Whether a whiteout, a character device 0:0, may be made by anybody and by RENAME_WHITEOUT.
+  virtual bool keeps_whiteouts() const { return false; }
   // Options after "rw," in /proc/mounts, with a leading comma: ",size=65536k".
   virtual std::string show_options() const { return {}; }
 

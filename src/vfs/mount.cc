@@ -5,14 +5,20 @@
 #include <algorithm>
 #include <map>
 
+#include "vfs/fs_context.h"
+
 namespace starry {
 
 namespace {
 
+// Numbers of namespaces: Linux's of the initial one, and what it begins with for others.
+constexpr uint64_t INITIAL_NS_INO = 4026531841, FIRST_NS_INO = 4026532200;
+
 struct MountTable {
-  Ref<Mount> root;
+  Ref<MountNamespace> initial;
   std::map<std::pair<const Mount*, const Dentry*>, Mount*> at;  // topmost mount on a place
   int last_id = 20;
+  uint64_t next_ns_ino = FIRST_NS_INO;
 };
 
 MountTable& table() {
@@ -48,7 +54,61 @@ void unhook_tree(Mount& m) {
   unhook(m);
 }
 
+using MountCopies = std::map<const Mount*, Ref<Mount>>;
+
+Ref<Mount> copy_tree(const Mount& m, MountCopies& copies) {
+  auto copy = make_ref<Mount>(m.sb, m.root, m.source, m.flags);
+  copies[&m] = copy;
+  for (const Ref<Mount>& child : m.children) {
+    Ref<Mount> c = copy_tree(*child, copies);
+    hook(*c, copy, child->mountpoint);
+  }
+  return copy;
+}
+
 }  // namespace
+
+MountNamespace::~MountNamespace() {
+  while (!root->children.empty()) {
+    Ref<Mount> child = root->children.back();
+    unhook_tree(*child);
+  }
+  root->attached = false;
+}
+
+bool MountNamespace::contains(const Mount& m) const {
+  const Mount* top = &m;
+  while (top->parent) top = top->parent.get();
+  return top == root.get();
+}
+
+bool is_mountpoint(const MountNamespace& ns, const Dentry& d) {
+  if (d.mounts == 0) return false;
+  return std::any_of(table().at.begin(), table().at.end(), [&](const auto& entry) {
+    return entry.first.second == &d && ns.contains(*entry.second);
+  });
+}
+
+void detach_mounts_on(const Dentry& d) {
+  while (d.mounts > 0) {
+    const auto it = std::find_if(table().at.begin(), table().at.end(),
+                                 [&](const auto& entry) { return entry.first.second == &d; });
+    if (it == table().at.end()) return;
+    Ref<Mount> m(it->second);
+    unhook_tree(*m);
+  }
+}
+
+MountNamespace* initial_mounts() { return table().initial.get(); }
+
+void unshare_mounts(FsContext& fs) {
+  MountCopies copies;
+  Ref<Mount> root = copy_tree(*fs.mounts->root, copies);
+  root->attached = true;
+  fs.mounts = make_ref<MountNamespace>(std::move(root), table().next_ns_ino++);
+  for (Path* p : {&fs.root, &fs.cwd})
+    if (auto it = copies.find(p->mount.get()); it != copies.end()) p->mount = it->second;
+}
 
 Mount::Mount(Ref<SuperBlock> s, Ref<Dentry> r, std::string src, unsigned long f)
     : id(++table().last_id), sb(std::move(s)), root(std::move(r)), source(std::move(src)), flags(f) {}
@@ -77,12 +137,8 @@ void follow_mounts(Path& p) {
   }
 }
 
-Mount* root_mount() { return table().root.get(); }
-
-std::vector<Mount*> all_mounts() {
-  std::vector<Mount*> all;
-  if (!table().root) return all;
-  all.push_back(table().root.get());
+std::vector<Mount*> all_mounts(const MountNamespace& ns) {
+  std::vector<Mount*> all{ns.root.get()};
   for (size_t i = 0; i < all.size(); ++i)
     for (auto& c : all[i]->children) all.push_back(c.get());
   std::sort(all.begin() + 1, all.end(), [](Mount* a, Mount* b) { return a->id < b->id; });
@@ -93,7 +149,7 @@ Result<Path> set_root_mount(Ref<Inode> root, std::string source, unsigned long f
   Ref<SuperBlock> sb(&root->sb());
   auto m = make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source), flags);
   m->attached = true;
-  table().root = m;
+  table().initial = make_ref<MountNamespace>(m, INITIAL_NS_INO);
   return Path(m, m->root);
 }
 
@@ -126,14 +182,14 @@ Result<void> move_mount(Mount& m, const Path& where) {
   return {};
 }
 
-Result<void> pivot_mounts(const Path& new_root, const Path& put_old) {
+Result<void> pivot_mounts(MountNamespace& ns, const Path& new_root, const Path& put_old) {
   Mount& m = *new_root.mount;
   if (!m.attached || new_root.dentry != m.root) return Error{EINVAL};
-  if (&m == table().root.get()) return Error{EBUSY};
-  Ref<Mount> old = table().root, keep(&m);
+  if (&m == ns.root.get()) return Error{EBUSY};
+  Ref<Mount> old = ns.root, keep(&m);
   unhook(m);
   m.attached = true;
-  table().root = &m;
+  ns.root = &m;
   hook(*old, put_old.mount, put_old.dentry);
   return {};
 }

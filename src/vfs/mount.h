@@ -1,4 +1,4 @@
-// The mount tree (struct mount, mount(2)). One mount namespace for all guests.
+// Mount trees (struct mount, mount(2), mount_namespaces(7)).
 #pragma once
 
 #include <string>
@@ -11,6 +11,8 @@
 #include "vfs/path.h"
 
 namespace starry {
+
+class FsContext;
 
 class Mount final : public RefCounted {
  public:
@@ -31,22 +33,40 @@ class Mount final : public RefCounted {
   std::string options() const;
 };
 
+// A mount tree of its own (CLONE_NEWNS). Propagation is always private: what is mounted in one namespace is
+// not seen in the others.
+class MountNamespace final : public RefCounted {
+ public:
+  MountNamespace(Ref<Mount> top, uint64_t number) : root(std::move(top)), ino(number) {}
+  ~MountNamespace() override;  // takes the tree apart
+  bool contains(const Mount& m) const;
+
+  Ref<Mount> root;
+  const uint64_t ino;  // of /proc/PID/ns/mnt
+};
+// The first one, in which programs begin; null before vfs_mount_root.
+MountNamespace* initial_mounts();
+// Is something mounted on `d` in this namespace?
+bool is_mountpoint(const MountNamespace& ns, const Dentry& d);
+// `d` goes away: so does what other namespaces have mounted there.
+void detach_mounts_on(const Dentry& d);
+// Gives `fs` a copy of its namespace, and moves its directories there.
+void unshare_mounts(FsContext& fs);
+
 // The mount on `p`, topmost, or null.
 Mount* mounted_on(const Path& p);
 // Steps from a mount point into what is mounted there, as often as needed.
 void follow_mounts(Path& p);
 
-// The root mount; empty before vfs_mount_root. Children in order of mounting.
-Mount* root_mount();
-// All mounts, parents before children, in order of mounting: for /proc/self/mountinfo.
-std::vector<Mount*> all_mounts();
+// All mounts of a namespace, parents before children, in order of mounting: for /proc/self/mountinfo.
+std::vector<Mount*> all_mounts(const MountNamespace& ns);
 
 // Attaching and detaching; permission and flag checks are the caller's (vfs_mount).
 Result<Path> set_root_mount(Ref<Inode> root, std::string source, unsigned long flags);
 Result<Ref<Mount>> attach_mount(const Path& where, Ref<Mount> m);
 Result<void> detach_mount(Mount& m, bool lazy);  // EBUSY, EINVAL
 Result<void> move_mount(Mount& m, const Path& where);
-// Makes `new_root` (the root of a mount) the root of the tree and puts the old root at `put_old`.
-Result<void> pivot_mounts(const Path& new_root, const Path& put_old);
+// Makes `new_root` (the root of a mount) the root of `ns` and puts the old root at `put_old`.
+Result<void> pivot_mounts(MountNamespace& ns, const Path& new_root, const Path& put_old);
 
 }  // namespace starry

@@ -37,7 +37,7 @@ Result<void> link_at(const Caller& c, const Path& old, const Path& start, std::s
 // --- remove.cc ---
 Result<void> unlink_at(const Caller& c, const Path& start, std::string_view path);
 Result<void> rmdir_at(const Caller& c, const Path& start, std::string_view path);
-// flags: RENAME_NOREPLACE, RENAME_EXCHANGE.
+// flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT (where SuperBlock::keeps_whiteouts, else EINVAL).
 Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view old_path,
                        const Path& new_start, std::string_view new_path, unsigned flags);
 

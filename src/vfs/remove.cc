@@ -15,6 +15,13 @@ namespace {
 
 bool is_root_of_mount(const Path& p) { return p.dentry == p.mount->root; }
 
+// RENAME_WHITEOUT: a character device 0:0 where the file was, by which a layer above hides what is below.
+Result<void> leave_whiteout(const Caller& c, const Path& dir, const std::string& name) {
+  const NewInode what = TRY(new_inode(*dir.dentry->inode(), c.cred, S_IFCHR, 0));
+  TRY(dir.dentry->inode()->create(name, what));
+  return {};
+}
+
 }  // namespace
 
 Result<void> unlink_at(const Caller& c, const Path& start, std::string_view path) {
@@ -28,8 +35,9 @@ Result<void> unlink_at(const Caller& c, const Path& start, std::string_view path
   if (d->negative()) return Error{ENOENT};
   if (walk.trailing_slash()) return Error{d->inode()->is_dir() ? EISDIR : ENOTDIR};
   TRY(may_delete(dir, *d, c.cred, false));
-  if (d->mounts > 0) return Error{EBUSY};
+  if (is_mountpoint(*c.fs.mounts, *d)) return Error{EBUSY};
   TRY(dir.dentry->inode()->unlink(d->name(), *d->inode()));
+  detach_mounts_on(*d);
   d->remove();
   notify_removed(*dir.dentry, *d);
   return {};
@@ -47,8 +55,9 @@ Result<void> rmdir_at(const Caller& c, const Path& start, std::string_view path)
   Ref<Dentry> d = TRY(dir.dentry->lookup(walk.last()));
   if (d->negative()) return Error{ENOENT};
   TRY(may_delete(dir, *d, c.cred, true));
-  if (d->mounts > 0) return Error{EBUSY};
+  if (is_mountpoint(*c.fs.mounts, *d)) return Error{EBUSY};
   TRY(dir.dentry->inode()->rmdir(d->name(), *d->inode()));
+  detach_mounts_on(*d);
   d->remove();
   notify_removed(*dir.dentry, *d);
   return {};
@@ -56,9 +65,10 @@ Result<void> rmdir_at(const Caller& c, const Path& start, std::string_view path)
 
 Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view old_path,
                        const Path& new_start, std::string_view new_path, unsigned flags) {
-  const bool exchange = (flags & RENAME_EXCHANGE) != 0;
-  if (flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE)) return Error{EINVAL};
-  if (exchange && (flags & RENAME_NOREPLACE)) return Error{EINVAL};
+  const bool exchange = (flags & RENAME_EXCHANGE) != 0, whiteout = (flags & RENAME_WHITEOUT) != 0;
+  if (flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+    return Error{EINVAL};
+  if (exchange && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))) return Error{EINVAL};
   if (old_path.empty() || new_path.empty()) return Error{ENOENT};
   Walk from(c, old_start, old_path, 0), to(c, new_start, new_path, 0);
   TRY(from.to_last());
@@ -91,16 +101,21 @@ Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view 
     if (old_is_dir) TRY(old_d->inode()->permission(c.cred, MAY_WRITE));
     if (exchange && new_d->inode()->is_dir()) TRY(new_d->inode()->permission(c.cred, MAY_WRITE));
   }
-  if (old_d->mounts > 0 || new_d->mounts > 0 || is_root_of_mount(Path(old_dir.mount, old_d)))
+  if (is_mountpoint(*c.fs.mounts, *old_d) || is_mountpoint(*c.fs.mounts, *new_d) ||
+      is_root_of_mount(Path(old_dir.mount, old_d)))
     return Error{EBUSY};
 
+  if (whiteout && !old_dir.mount->sb->keeps_whiteouts()) return Error{EINVAL};
   TRY(old_dir.dentry->inode()->rename(old_d->name(), *old_d->inode(), *new_dir.dentry->inode(), new_d->name(),
                                       new_d->inode(), exchange ? RENAME_EXCHANGE : 0));
   const std::string old_name = old_d->name(), new_name = new_d->name();
-  if (exchange)
+  if (exchange) {
     Dentry::exchange(*old_d, *new_d);
-  else
+  } else {
+    detach_mounts_on(*new_d);
     old_d->move(*new_dir.dentry, new_name);
+  }
+  if (whiteout) TRY(leave_whiteout(c, old_dir, old_name));
   notify_renamed(*old_dir.dentry, old_name, *old_d, exchange || new_d->negative() ? nullptr : new_d.get());
   if (exchange) notify_renamed(*new_dir.dentry, new_name, *new_d, nullptr);
   return {};

@@ -28,8 +28,9 @@ const Cred& kernel_cred() {
 }
 
 Result<void> root_context(FsContext& fs) {
-  if (root_mount() == nullptr) return Error{ENOENT};
-  fs.root = fs.cwd = Path(root_mount(), root_mount()->root);
+  if (initial_mounts() == nullptr) return Error{ENOENT};
+  fs.mounts = initial_mounts();
+  fs.root = fs.cwd = Path(fs.mounts->root, fs.mounts->root->root);
   follow_mounts(fs.cwd);
   return {};
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,77 @@ static void mounts(const char* below) {  // lines of /proc/self/mounts, without 
   if (f) fclose(f);
 }
 
+static void ns_link(char* out) {
+  ssize_t n = readlink("/proc/self/ns/mnt", out, 63);
+  out[n < 0 ? 0 : n] = 0;
+}
+
+// A child with CLONE_NEWNS of `how`: what it mounts and unmounts is not seen outside, what was there before
+// is.
+static void namespaces(void) {
+  for (int how = 0; how < 2; how++) {
+    char ours[64], theirs[64];
+    mkdir("gone", 0755);
+    mkdir("moving", 0755);
+    int go[2], done[2];
+    if (pipe(go) || pipe(done)) exit(1);
+    ns_link(ours);
+    fflush(stdout);
+    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD | (how ? CLONE_NEWNS : 0), 0, 0, 0, 0);
+    if (pid == 0) {
+      if (how == 0) SAY(unshare(CLONE_NEWNS));
+      ns_link(theirs);
+      printf("another name space %d\n", strcmp(ours, theirs) != 0);
+      get("to/in/file");
+      SAY(mount("child", "src", "tmpfs", 0, NULL));
+      SAY(mount("child", "gone", "tmpfs", 0, NULL));
+      SAY(mount("child", "moving", "tmpfs", 0, NULL));
+      put("gone/file", "on a directory that goes");
+      put("moving/file", "on a directory that moves");
+      put("src/file", "the child's");
+      SAY(umount("to/in"));
+      put("to/both", how ? "second" : "first");  // the file system is the same
+      mounts("root_test");
+      fflush(stdout);
+      char c = 'x';
+      if (write(done[1], &c, 1) != 1 || read(go[0], &c, 1) != 1) exit(1);
+      get("src/file");
+      get("gone/file");
+      SAY(access("gone", F_OK));
+      SAY(access("moving", F_OK));
+      get("moved/file");
+      exit(0);
+    }
+    char c;
+    if (read(done[0], &c, 1) != 1) exit(1);
+    get("src/file");
+    get("to/in/file");
+    get("to/both");
+    mounts("root_test");
+    char path[64];
+    char their_cwd[128] = "";
+    snprintf(path, sizeof path, "/proc/%d/cwd/src/file", pid);
+    int fd = open(path, O_RDONLY);  // as the child sees it
+    printf("through its directory: %zd %s\n", fd < 0 ? -1 : read(fd, their_cwd, sizeof their_cwd - 1),
+           their_cwd);
+    close(fd);
+    snprintf(path, sizeof path, "/proc/%d/cwd/src", pid);
+    SAY(umount(path));  // a mount of another name space
+    SAY(rmdir("gone"));
+    SAY(rename("moving", "moved"));
+    SAY(umount("to/in") == 0 && mount("inner", "to/in", "tmpfs", 0, NULL) == 0 ? 0 : -1);
+    put("to/in/file", "mounted anew");
+    fflush(stdout);
+    if (write(go[1], "x", 1) != 1) exit(1);
+    int status;
+    waitpid(pid, &status, 0);
+    printf("its end %d\n", status);
+    SAY(rmdir("moved"));
+    close(go[0]), close(go[1]), close(done[0]), close(done[1]);
+  }
+  SAY(unshare(CLONE_NEWNS | 0x1));
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   mkdir("root_test", 0755);
@@ -57,7 +129,8 @@ int main(void) {
   stat("t", &st);
   struct statfs fs;
   statfs("t", &fs);
-  printf("mode %o type %lx size %lu\n", st.st_mode, (long)fs.f_type, (unsigned long)(fs.f_blocks * (unsigned long)fs.f_bsize));
+  printf("mode %o type %lx size %lu\n", st.st_mode, (long)fs.f_type,
+         (unsigned long)(fs.f_blocks * (unsigned long)fs.f_bsize));
   put("t/file", "in tmpfs");
   get("t/file");
   char* big = calloc(1, 2 << 20);
@@ -135,7 +208,7 @@ int main(void) {
   puts("-- pivot_root");
   fflush(stdout);
   if (fork() == 0) {
-    if (unshare(CLONE_NEWNS)) errno = 0;  // one name space for all in the guest
+    SAY(unshare(CLONE_NEWNS));
     mkdir("new", 0755);
     SAY(mount("newroot", "new", "tmpfs", 0, NULL));
     mkdir("new/old", 0755);
@@ -151,5 +224,34 @@ int main(void) {
     exit(0);
   }
   wait(NULL);
+  get("/file");  // ours is as before
+  mounts("root_test");
+
+  puts("-- moved, and with what is mounted below");
+  mkdir("from", 0755);
+  mkdir("to", 0755);
+  mkdir("again", 0755);
+  SAY(mount("outer", "from", "tmpfs", 0, NULL));
+  mkdir("from/in", 0755);
+  SAY(mount("inner", "from/in", "tmpfs", 0, NULL));
+  put("from/in/file", "deep");
+  SAY(mount("from", "again", NULL, MS_BIND, NULL));
+  get("again/in/file");
+  SAY(umount("again"));
+  SAY(mount("from", "again", NULL, MS_BIND | MS_REC, NULL));
+  get("again/in/file");
+  SAY(umount("again"));
+  SAY(umount2("again", MNT_DETACH));
+  SAY(mount("from", "to", NULL, MS_MOVE, NULL));
+  get("to/in/file");
+  get("from/in/file");
+  SAY(mount("from", "again", NULL, MS_MOVE, NULL));
+  SAY(mount("to", "to/in", NULL, MS_MOVE, NULL));
+  SAY(mount(NULL, "to", NULL, MS_PRIVATE | MS_REC, NULL));
+  SAY(mount(NULL, "from", NULL, MS_PRIVATE, NULL));
+  mounts("root_test");
+
+  puts("-- name spaces");
+  namespaces();
   return 0;
 }

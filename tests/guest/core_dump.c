@@ -1,4 +1,5 @@
-// Core files (core(5)): when there is one, the wait status, and that its registers and memory are those of the end.
+// Core files (core(5)): when there is one, the wait status, and that its registers and memory are those of
+// the end.
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/procfs.h>
 #include <sys/resource.h>
@@ -15,7 +17,7 @@
 #include <unistd.h>
 
 static volatile uint64_t marked = 0x1111;
-static uint8_t* heap;
+static uint8_t *heap, *secret;
 
 static void limit(rlim_t n) { setrlimit(RLIMIT_CORE, &(struct rlimit){n, RLIM_INFINITY}); }
 
@@ -23,7 +25,8 @@ static void fault(void) {
   marked = 0x5ca1ab1e;
   memset(heap, 0x77, 3 * 4096);
   // Recognisable registers at the fault.
-  __asm__ volatile("mov $0x4711, %%r12d; mov $0x1234567, %%r13d; movl $1, (%%r12)" ::: "r12", "r13", "memory");
+  __asm__ volatile("mov $0x4711, %%r12d; mov $0x1234567, %%r13d; movl $1, (%%r12)" ::
+                       : "r12", "r13", "memory");
 }
 
 static void run(const char* name, int sig, void (*before)(void)) {
@@ -42,8 +45,10 @@ static void run(const char* name, int sig, void (*before)(void)) {
   waitpid(pid, &st, 0);
   struct stat s;
   int there = lstat("core", &s) == 0;
-  printf("%s: signal %d core flag %d code %d, file %d", name, WTERMSIG(st), WCOREDUMP(st) != 0, si.si_code, there);
-  if (there) printf(" mode %o size %s", s.st_mode, s.st_size > 20000 ? "large" : s.st_size > 0 ? "small" : "0");
+  printf("%s: signal %d core flag %d code %d, file %d", name, WTERMSIG(st), WCOREDUMP(st) != 0, si.si_code,
+         there);
+  if (there)
+    printf(" mode %o size %s", s.st_mode, s.st_size > 20000 ? "large" : s.st_size > 0 ? "small" : "0");
   puts("");
 }
 
@@ -120,18 +125,24 @@ static void look(void) {
   printf("notes %x\n", seen);
   const uint64_t* m = at((uint64_t)&marked);
   const uint8_t* e = at((uint64_t)heap + 2 * 4096);
-  printf("memory: %lx %x\n", m ? (unsigned long)*m : 0, e ? *e : 0);
+  printf("memory: %lx %x, MADV_DONTDUMP %s\n", m ? (unsigned long)*m : 0, e ? *e : 0,
+         at((uint64_t)secret) ? "there" : "left out");
 }
 
 int main(void) {
   char pattern[128] = "", pid = '1';
-  int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY), fd2 = open("/proc/sys/kernel/core_uses_pid", O_RDONLY);
-  if (read(fd, pattern, sizeof pattern - 1) < 0 || read(fd2, &pid, 1) < 0 || strcmp(pattern, "core\n") != 0 || pid != '0') {
+  int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY),
+      fd2 = open("/proc/sys/kernel/core_uses_pid", O_RDONLY);
+  if (read(fd, pattern, sizeof pattern - 1) < 0 || read(fd2, &pid, 1) < 0 || strcmp(pattern, "core\n") != 0 ||
+      pid != '0') {
     printf("SKIPPED: core files have another name here\n");
     return 77;
   }
   umask(022);
   heap = malloc(16 * 4096);
+  secret = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  *secret = 1;
+  madvise(secret, 4096, MADV_DONTDUMP);
   run("SIGSEGV", SIGSEGV, NULL);
   load();
   look();

@@ -173,6 +173,13 @@ int main(void) {
   close(p[1]);
   waits("writer closed", ep, 16, 0);
   close(p[0]);
+  int q[2];
+  if (pipe(q)) return 1;
+  ctl(ep, EPOLL_CTL_ADD, q[1], 0, 12);  // errors come unasked
+  waits("reader there", ep, 16, 0);
+  close(q[0]);
+  waits("reader closed", ep, 16, 0);
+  close(q[1]);
   ctl(ep, EPOLL_CTL_ADD, s[0], EPOLLIN | EPOLLOUT | EPOLLRDHUP, 20);
   waits("socket", ep, 16, 0);
   shutdown(s[1], SHUT_WR);

@@ -104,20 +104,20 @@ int main(void) {
   printf("hits %d\n", (int)hits);
 
   puts("-- arriving while asleep: never restarted after a handler");
-  alarm_ms(30);
   t0 = now();
+  alarm_ms(30);
   report("epoll_wait", epoll_wait(ep, &e, 1, 30000), t0, 0.03);
-  alarm_ms(30);
   t0 = now();
+  alarm_ms(30);
   report("poll", poll(&pf, 1, 30000), t0, 0.03);
+  t0 = now();
   alarm_ms(30);
   struct timeval tv = {30, 0};
-  t0 = now();
   report("select", select(0, NULL, NULL, NULL, &tv), t0, 0.03);
   printf("left %d\n", tv.tv_sec < 30 && tv.tv_sec >= 20);
+  t0 = now();
   alarm_ms(30);
   ts = (struct timespec){30, 0};
-  t0 = now();
   report("raw ppoll", syscall(SYS_ppoll, &pf, 1, &ts, NULL, 8), t0, 0.03);
   printf("left %d\n", ts.tv_sec < 30 && ts.tv_sec >= 20);
   ts = (struct timespec){0, 40000000};

@@ -1,6 +1,7 @@
 // fork, vfork, clone: what is shared, what is inherited, ids.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -41,6 +42,66 @@ static void run_clone(const char* name, int flags) {
   if (chdir(before) != 0) exit(1);
   free(stack);
 }
+// What the C libraries ask for at the end of a thread: the word becomes 0 and its waiters wake, but only
+// where somebody else still uses the memory. And CLONE_PARENT, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID.
+static volatile int* words;
+static int wait_for_gate(void* gate) {
+  char c;
+  return read(*(int*)gate, &c, 1) == 1 && words[0] == getpid() ? 5 : 6;
+}
+static void tids(const char* name, int flags, int clear_by_call) {
+  int gate[2], st = 0;
+  if (pipe(gate) != 0) exit(1);
+  char* stack = malloc(65536);
+  words[0] = words[1] = 0;
+  if (clear_by_call) flags &= ~CLONE_CHILD_CLEARTID;
+  pid_t pid;
+  if (flags & CLONE_VM) {
+    pid = clone(wait_for_gate, stack + 65536, flags | SIGCHLD, &gate[0], &words[1], NULL, &words[0]);
+  } else {
+    pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, &words[1], &words[0], 0);
+    if (pid == 0) {
+      if (clear_by_call && syscall(SYS_set_tid_address, &words[0]) != getpid()) _exit(7);
+      _exit(wait_for_gate(&gate[0]));
+    }
+  }
+  printf("%s: tid to the parent %d", name, words[1] == pid);
+  if (write(gate[1], "x", 1) != 1) exit(1);
+  if (flags & CLONE_CHILD_CLEARTID && flags & CLONE_VM)
+    while (words[0] != 0) syscall(SYS_futex, &words[0], FUTEX_WAIT, pid, NULL, NULL, 0);
+  waitpid(pid, &st, 0);
+  printf(", child %x, word cleared %d\n", st, words[0] == 0);
+  close(gate[0]), close(gate[1]);
+  free(stack);
+}
+static void sibling(void) {
+  int to[2];
+  if (pipe(to) != 0) exit(1);
+  pid_t middle = fork();
+  if (middle == 0) {
+    pid_t ours = getppid();
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGUSR2, 0, 0, 0, 0);
+    if (pid == 0) {
+      char same = getppid() == ours;
+      _exit(write(to[1], &same, 1) == 1 ? 3 : 4);
+    }
+    int r = waitpid(pid, NULL, 0);
+    _exit(r < 0 && errno == ECHILD ? 1 : 2);
+  }
+  int st, code = 0, other = 0;
+  char same = 0;
+  for (int i = 0; i < 2; i++) {
+    pid_t w = wait(&st);
+    if (w == middle)
+      code = WEXITSTATUS(st);
+    else
+      other = WEXITSTATUS(st);
+  }
+  if (read(to[0], &same, 1) != 1) exit(1);
+  printf("CLONE_PARENT: a child of ours %d, exit %d, not of the one that made it %d\n", same, other, code);
+  close(to[0]), close(to[1]);
+}
+
 static void clone3_error(const char* what, struct clone_args* a, size_t size) {
   long r = syscall(SYS_clone3, a, size);
   if (r == 0) _exit(0);
@@ -100,11 +161,26 @@ int main(void) {
   run_clone("CLONE_VM|VFORK", CLONE_VM | CLONE_VFORK);
   run_clone("all", CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_SYSVSEM | CLONE_IO);
 
+  words = &shared[20];
+  tids("threads of glibc but for CLONE_THREAD",
+       CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
+           CLONE_CHILD_CLEARTID,
+       0);
+  tids("fork of glibc", CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, 0);
+  tids("set_tid_address", CLONE_PARENT_SETTID | CLONE_CHILD_SETTID, 1);
+  sibling();
+
   clone_error("THREAD without SIGHAND", CLONE_THREAD | SIGCHLD);
   clone_error("SIGHAND without VM", CLONE_SIGHAND | SIGCHLD);
   clone_error("NEWNS with FS", CLONE_NEWNS | CLONE_FS | SIGCHLD);
   clone_error("PIDFD with PARENT_SETTID", CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD);
   clone_error("NEWNET", CLONE_NEWNET | SIGCHLD);
+  clone_error("NEWNS", CLONE_NEWNS | SIGCHLD);
+  printf("unshare NEWNS: %s\n", unshare(CLONE_NEWNS) ? strerror(errno) : "ok");
+  printf("unshare NEWPID: %s\n", unshare(CLONE_NEWPID) ? strerror(errno) : "ok");
+  printf("unshare an unknown flag: %s\n", unshare(0x1) ? strerror(errno) : "ok");
+  printf("unshare THREAD alone: %s\n",
+         unshare(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) ? strerror(errno) : "ok");
   clone_error("signal 0", 0);
 
   struct clone_args a = {0};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -51,6 +52,15 @@ int main(void) {
   int ev = eventfd(0, 0), path = open("/", O_PATH);
   blocks("pipe", p[0]);
   blocks("socket", s[0]);
+  int master = posix_openpt(O_RDWR | O_NOCTTY), inotify = inotify_init(), none = eventfd(0, 0);
+  grantpt(master);
+  unlockpt(master);
+  blocks("terminal", open(ptsname(master), O_RDWR | O_NOCTTY));
+  blocks("device file", master);
+  blocks("inotify", inotify);
+  char eight[8];
+  T(ioctl(none, FIONBIO, &(int){1}));
+  T(read(none, eight, 8));
   T(ioctl(p[0], FIONBIO, bad));
   T(ioctl(p[0], FIOCLEX));
   T(fcntl(p[0], F_GETFD));

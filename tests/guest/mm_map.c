@@ -39,7 +39,8 @@ static void maps(const char* what, char* p, size_t pages) {
   unsigned long start, end;
   printf("%s:", what);
   while (fgets(line, sizeof line, f))
-    if (sscanf(line, "%lx-%lx %7s", &start, &end, perm) == 3 && start < (uintptr_t)p + pages * P && end > (uintptr_t)p) {
+    if (sscanf(line, "%lx-%lx %7s", &start, &end, perm) == 3 && start < (uintptr_t)p + pages * P &&
+        end > (uintptr_t)p) {
       unsigned long s = start < (uintptr_t)p ? (uintptr_t)p : start;
       unsigned long e = end > (uintptr_t)p + pages * P ? (uintptr_t)p + pages * P : end;
       printf(" %lu+%lu%s", (s - (uintptr_t)p) / P, (e - s) / P, perm);
@@ -64,6 +65,48 @@ static long locked_kb(void) {
   while (fgets(line, sizeof line, f)) sscanf(line, "VmLck: %ld", &kb);
   fclose(f);
   return kb;
+}
+
+// Which of the codes that depend on advice and locks are among the VmFlags of smaps.
+static void vm_flags(const char* what, char* p) {
+  static const char* const codes[] = {"lo", "sr", "rr", "dc", "lf", "wf", "dd", "hg", "nh", "mg"};
+  FILE* f = fopen("/proc/self/smaps", "r");
+  char line[512];
+  unsigned long start, end;
+  int here = 0;
+  printf("%s:", what);
+  while (fgets(line, sizeof line, f)) {
+    if (sscanf(line, "%lx-%lx ", &start, &end) == 2) here = start <= (uintptr_t)p && (uintptr_t)p < end;
+    if (!here || strncmp(line, "VmFlags:", 8) != 0) continue;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+      char code[8];
+      snprintf(code, sizeof code, " %s ", codes[i]);
+      if (strstr(line, code)) printf(" %s", codes[i]);
+    }
+  }
+  puts("");
+  fclose(f);
+}
+static void hints(void) {
+  static const struct {
+    int advice;
+    const char* name;
+  } all[] = {{MADV_SEQUENTIAL, "SEQUENTIAL"}, {MADV_RANDOM, "RANDOM"},         {MADV_NORMAL, "NORMAL"},
+             {MADV_HUGEPAGE, "HUGEPAGE"},     {MADV_NOHUGEPAGE, "NOHUGEPAGE"}, {MADV_DONTDUMP, "DONTDUMP"},
+             {MADV_DODUMP, "DODUMP"},         {MADV_DONTFORK, "DONTFORK"},     {MADV_DOFORK, "DOFORK"},
+             {MADV_WIPEONFORK, "WIPEONFORK"}};
+  char* p = area(6);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    if (madvise(p + P, P, all[i].advice)) printf("%s ", strerrorname_np(errno));
+    vm_flags(all[i].name, p + P);
+    maps("  maps", p, 3);
+  }
+  SAY(mlock2(p + 3 * P, P, MLOCK_ONFAULT));
+  vm_flags("locked on fault", p + 3 * P);
+  SAY(mlock(p + 3 * P, P));
+  vm_flags("locked", p + 3 * P);
+  SAY(munlock(p + 3 * P, P));
+  vm_flags("unlocked", p + 3 * P);
 }
 
 int main(void) {
@@ -207,6 +250,8 @@ int main(void) {
   SAY(madvise(d, P, 12345));
   SAY(madvise(d, 0, MADV_DONTNEED));
   SAY(madvise(d, 2 * P, MADV_FREE));
+  d[0] = 'n';  // not free any more
+  printf("written after MADV_FREE %c\n", d[0]);
   SAY(madvise(d, P, MADV_HUGEPAGE));
   SAY(madvise(d, P, MADV_WILLNEED));
   SAY(madvise(d, P, MADV_REMOVE));
@@ -231,7 +276,8 @@ int main(void) {
   SAY(madvise(df, P, MADV_DONTFORK));
   fflush(stdout);
   if (fork() == 0) {
-    printf("child: '%s', dont-fork %s\n", wf, mincore(df, P, (unsigned char*)a) == 0 ? "there" : strerrorname_np(errno));
+    printf("child: '%s', dont-fork %s\n", wf,
+           mincore(df, P, (unsigned char*)a) == 0 ? "there" : strerrorname_np(errno));
     exit(0);
   }
   wait(NULL);
@@ -239,6 +285,9 @@ int main(void) {
   SAY(madvise(sh, P, MADV_WIPEONFORK));
   SAY(madvise(wf, P, MADV_POPULATE_WRITE));
   resident("populated by advice", wf, 2);
+
+  puts("-- what smaps shows of it");
+  hints();
 
   puts("-- mlock");
   struct rlimit rl = {8 * P, 8 * P};

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,48 @@ static void show(const char* what, void* addr, int with_size) {
     return;
   }
   printf("%s: not mapped\n", what);
+}
+
+// kB of `key` in the smaps entry that begins at `addr`.
+static long smaps_kb(const void* addr, const char* key) {
+  char head[32];
+  snprintf(head, sizeof head, "\n%lx-", (unsigned long)addr);
+  load("/proc/self/smaps");
+  char* p = strstr(text, head);
+  p = p ? strstr(p, key) : NULL;
+  return p ? atol(p + strlen(key)) : -1;
+}
+
+// What is in memory: smaps and pagemap.
+static void residency(void) {
+  char* a = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(a + 6 * 4096, 4096, PROT_READ);  // an entry of its own
+  a[0] = a[2 * 4096] = a[3 * 4096] = 1;
+  printf("anonymous: size %ld rss %ld anonymous %ld dirty %ld\n", smaps_kb(a, "Size:"), smaps_kb(a, "Rss:"),
+         smaps_kb(a, "Anonymous:"), smaps_kb(a, "Private_Dirty:"));
+  uint64_t e[8];
+  int map = open("/proc/self/pagemap", O_RDONLY);
+  off_t at = (off_t)((uintptr_t)a / 4096 * 8);
+  printf("pagemap %zd:", pread(map, e, sizeof e, at));
+  for (int i = 0; i < 8; i++) printf(" %d", (int)(e[i] >> 63));
+  madvise(a + 2 * 4096, 4096, MADV_DONTNEED);
+  printf(", frame numbers %d, then %zd", (e[0] & ((1ULL << 55) - 1)) != 0, pread(map, e, 8, at + 16));
+  printf(" %d, in pieces of words only: %zd", (int)(e[0] >> 63), pread(map, e, 7, at));
+  printf(" %s", strerror(errno));
+  printf(" %zd, behind the end %zd, by write %d\n", pread(map, e, 8, at + 4),
+         pread(map, e, 8, (off_t)0x7ffffffff000 / 4096 * 8), open("/proc/self/pagemap", O_WRONLY));
+  printf("after MADV_DONTNEED: rss %ld\n", smaps_kb(a, "Rss:"));
+
+  int fd = open("resident", O_RDWR | O_CREAT, 0600);
+  if (ftruncate(fd, 4 * 4096)) exit(1);
+  char* f = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  char* s = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  f[4096] = 1;
+  s[0] = 1;
+  printf("private copy of a page of a file: anonymous %ld, shared %ld\n", smaps_kb(f, "Anonymous:"),
+         smaps_kb(s, "Anonymous:"));
+  munmap(f, 4 * 4096), munmap(s, 4 * 4096);
+  unlink("resident");
 }
 
 int main(void) {
@@ -110,6 +153,8 @@ int main(void) {
     if (found) p = found;
   }
   printf("smaps Size line: %.24s\n", strstr(text, "Size: "));
+
+  residency();
 
   int mem = open("/proc/self/mem", O_RDWR);
   int secret = 12345, got = 0;

@@ -82,6 +82,7 @@ class VfsWorld : public ::testing::Test {
     ASSERT_TRUE(p.ok());
     fs_ = make_ref<FsContext>();
     fs_->root = fs_->cwd = *p;
+    fs_->mounts = initial_mounts();
   }
 
   void as(uint32_t uid, uint32_t gid, uint64_t caps = 0) {

@@ -9,23 +9,24 @@ namespace starry {
 
 namespace {
 
-enum class Advice { hint, host, flag, unknown };
+enum class Advice { nothing, host, flag, hint, unknown };
 
 Advice kind_of(int advice) {
   switch (advice) {
+    case MADV_WILLNEED:
+    case MADV_COLD:
+    case MADV_PAGEOUT:
+    case 25:  // MADV_COLLAPSE, Linux 6.1
+      return Advice::nothing;
     case MADV_NORMAL:
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:
-    case MADV_WILLNEED:
     case MADV_HUGEPAGE:
     case MADV_NOHUGEPAGE:
     case MADV_MERGEABLE:
     case MADV_UNMERGEABLE:
     case MADV_DONTDUMP:
     case MADV_DODUMP:
-    case MADV_COLD:
-    case MADV_PAGEOUT:
-    case 25:  // MADV_COLLAPSE, Linux 6.1
       return Advice::hint;
     case MADV_DONTNEED:
     case MADV_FREE:
@@ -43,6 +44,33 @@ Advice kind_of(int advice) {
   }
 }
 
+// The hints of a range after `advice`.
+uint8_t advised(uint8_t hints, int advice) {
+  const auto change = [hints](int off, int on) { return static_cast<uint8_t>((hints & ~off) | on); };
+  switch (advice) {
+    case MADV_NORMAL:
+      return change(HINT_RANDOM | HINT_SEQUENTIAL, 0);
+    case MADV_RANDOM:
+      return change(HINT_SEQUENTIAL, HINT_RANDOM);
+    case MADV_SEQUENTIAL:
+      return change(HINT_RANDOM, HINT_SEQUENTIAL);
+    case MADV_HUGEPAGE:
+      return change(HINT_NO_HUGEPAGE, HINT_HUGEPAGE);
+    case MADV_NOHUGEPAGE:
+      return change(HINT_HUGEPAGE, HINT_NO_HUGEPAGE);
+    case MADV_MERGEABLE:
+      return change(0, HINT_MERGEABLE);
+    case MADV_UNMERGEABLE:
+      return change(HINT_MERGEABLE, 0);
+    case MADV_DONTDUMP:
+      return change(0, HINT_DONT_DUMP);
+    case MADV_DODUMP:
+      return change(HINT_DONT_DUMP, 0);
+    default:
+      return hints;
+  }
+}
+
 }  // namespace
 
 Result<void> Mm::madvise(HostThread& by, uint64_t addr, uint64_t len, int advice) {
@@ -56,21 +84,23 @@ Result<void> Mm::madvise(HostThread& by, uint64_t addr, uint64_t len, int advice
   bool holes = !covered(addr, end);
   for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it)
     if (((advice == MADV_WIPEONFORK || advice == MADV_FREE) && (it->second.file || it->second.shared())) ||
-        ((advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE) && it->second.locked))
+        ((advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE) && it->second.locked()))
       return Error{EINVAL};
   HostOp op;
   op.nr = SYS_madvise;
   op.args[0] = addr, op.args[1] = end - addr, op.args[2] = static_cast<uint64_t>(advice);
   auto r = by.run_ops({&op, 1});
   // A hint that this host does not know changes nothing that the guest could see.
-  if (!r.ok() && kind != Advice::hint && r.code() != ENOMEM) return r.error();
-  if (kind == Advice::flag) {
+  const bool soft = kind == Advice::hint || kind == Advice::nothing;
+  if (!r.ok() && !soft && r.code() != ENOMEM) return r.error();
+  if (kind == Advice::flag || kind == Advice::hint) {
     split(addr);
     split(end);
     for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it) {
       if (advice == MADV_DONTFORK || advice == MADV_DOFORK) it->second.dont_fork = advice == MADV_DONTFORK;
       if (advice == MADV_WIPEONFORK || advice == MADV_KEEPONFORK)
         it->second.wipe_on_fork = advice == MADV_WIPEONFORK;
+      it->second.hints = advised(it->second.hints, advice);
     }
     merge_around(addr, end);
   }
@@ -87,7 +117,7 @@ Result<void> Mm::msync(HostThread& by, uint64_t addr, uint64_t len, int flags) {
   MutexGuard guard(lock);
   if ((flags & MS_INVALIDATE) != 0)
     for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it)
-      if (it->second.locked) return Error{EBUSY};
+      if (it->second.locked()) return Error{EBUSY};
   if (!covered(addr, end)) return Error{ENOMEM};
   HostOp op;
   op.nr = SYS_msync;

@@ -18,6 +18,19 @@ namespace starry {
 class Inode;  // vfs/inode.h
 class Task;
 
+// mlock(2) and mlock2(2).
+enum class MemoryLock : uint8_t { none, now, on_fault };
+
+// What madvise(2) has said of a range and only smaps and core dumps show.
+enum VmHint : uint8_t {
+  HINT_SEQUENTIAL = 1,
+  HINT_RANDOM = 2,
+  HINT_DONT_DUMP = 4,
+  HINT_HUGEPAGE = 8,
+  HINT_NO_HUGEPAGE = 16,
+  HINT_MERGEABLE = 32,
+};
+
 // One mapped range. Key of the map is `start`; neighbours that could be one are merged.
 struct Vma {
   uint64_t start = 0, end = 0;
@@ -27,9 +40,12 @@ struct Vma {
   uint64_t offset = 0;  // of start, in file
   uint64_t dev = 0, ino = 0;
   std::string name;  // path for /proc/self/maps, "[heap]", "[stack]", "[vdso]", "[anon:x]"
-  bool dont_fork = false, wipe_on_fork = false, locked = false;
+  bool dont_fork = false, wipe_on_fork = false;
+  MemoryLock mlock = MemoryLock::none;
+  uint8_t hints = 0;      // VmHint
   bool may_write = true;  // VM_MAYWRITE: false for shared mappings of files that may not be written
   bool shared() const { return (flags & 0x01) != 0; }
+  bool locked() const { return mlock != MemoryLock::none; }
 };
 
 // Guest addresses. The reserved window holds stub, channels and per-thread areas; no guest mapping
@@ -113,8 +129,8 @@ class Mm final : public RefCounted, public UserMemory {
   // mlock(2)'s bookkeeping. locked_bytes counts outside [start, end). ENOMEM at a hole: what
   // comes before it is done.
   uint64_t locked_bytes(uint64_t start, uint64_t end) const;
-  Result<void> set_locked(uint64_t start, uint64_t end, bool on);
-  void set_all_locked(bool on);
+  Result<void> set_locked(uint64_t start, uint64_t end, MemoryLock how);
+  void set_all_locked(MemoryLock how);
 
   Ref<HostSpace> space;
   Mutex lock;
@@ -125,8 +141,8 @@ class Mm final : public RefCounted, public UserMemory {
   std::vector<uint8_t> auxv;           // /proc/self/auxv
   uint64_t mmap_top = GUEST_MMAP_TOP;  // mmap_base: depends on RLIMIT_STACK at exec
   uint64_t peak_pages = 0;
-  bool lock_future = false;       // MCL_FUTURE
-  int membarrier_registered = 0;  // MEMBARRIER_CMD_REGISTER_* of membarrier(2); kept by fork
+  MemoryLock lock_future = MemoryLock::none;  // MCL_FUTURE
+  int membarrier_registered = 0;              // MEMBARRIER_CMD_REGISTER_* of membarrier(2); kept by fork
 
  private:
   using Map = std::map<uint64_t, Vma>;

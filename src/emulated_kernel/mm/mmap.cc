@@ -88,8 +88,8 @@ Result<uint64_t> Mm::mmap(HostThread& by, uint64_t addr, uint64_t len, int prot,
   if (vmas_.size() >= MAX_MAPS) return Error{ENOMEM};
   uint64_t at = TRY(choose_address(addr, len, flags));
 
-  v.locked = lock_future || (flags & MAP_LOCKED) != 0;
-  if (v.locked && in_task()) {
+  v.mlock = (flags & MAP_LOCKED) != 0 && lock_future == MemoryLock::none ? MemoryLock::now : lock_future;
+  if (v.locked() && in_task()) {
     if ((flags & MAP_LOCKED) != 0 && current().rlimit(RLIMIT_MEMLOCK) == 0 && !may_lock_more(1))
       return Error{EPERM};
     if (!may_lock_more(len)) return Error{EAGAIN};
@@ -105,7 +105,7 @@ Result<uint64_t> Mm::mmap(HostThread& by, uint64_t addr, uint64_t len, int prot,
     v.name = "/dev/zero (deleted)";
   }
   int host_flags = (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | (flags & HOST_FLAGS);
-  if (v.locked) host_flags |= MAP_POPULATE;
+  if (v.mlock == MemoryLock::now) host_flags |= MAP_POPULATE;
   if (backing.host_fd < 0) host_flags |= MAP_ANONYMOUS;
   HostOp op = host_op(SYS_mmap, at, len, static_cast<uint64_t>(prot), static_cast<uint64_t>(host_flags));
   op.fd = backing.host_fd;
@@ -199,7 +199,7 @@ Result<uint64_t> Mm::brk(HostThread& by, uint64_t addr) {
     if (is_reserved(old_top, new_top + PAGE) || !is_free(old_top, new_top + PAGE) ||
         !within_limits(more, PROT, MAP_PRIVATE))
       return brk_end;
-    if (lock_future && !may_lock_more(more)) return brk_end;
+    if (lock_future != MemoryLock::none && !may_lock_more(more)) return brk_end;
     HostOp op = host_op(SYS_mmap, old_top, new_top - old_top, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED);
     if (!by.run_ops({&op, 1}).ok()) return brk_end;
@@ -208,7 +208,7 @@ Result<uint64_t> Mm::brk(HostThread& by, uint64_t addr) {
     v.prot = PROT_READ | PROT_WRITE;
     v.flags = MAP_PRIVATE;
     v.name = "[heap]";
-    v.locked = lock_future;
+    v.mlock = lock_future;
     insert(std::move(v));
   } else if (new_top < old_top) {
     if (!unmap_locked(by, new_top, old_top).ok()) return brk_end;

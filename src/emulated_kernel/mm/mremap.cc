@@ -61,7 +61,7 @@ Result<uint64_t> Mm::mremap(HostThread& by, uint64_t old_addr, uint64_t old_len,
       v = find(old_addr);
     }
     if (v == nullptr || old_addr + old_len > v->end) return Error{EFAULT};
-    if (v->locked && !may_lock_more(new_len - old_len)) return Error{EAGAIN};
+    if (v->locked() && !may_lock_more(new_len - old_len)) return Error{EAGAIN};
     if (!within_limits(new_len - old_len, v->prot, v->flags)) return Error{ENOMEM};
     return move_mapping(by, old_addr, old_len, new_len, flags, new_addr);
   }
@@ -72,7 +72,7 @@ Result<uint64_t> Mm::mremap(HostThread& by, uint64_t old_addr, uint64_t old_len,
   }
   if (old_addr + old_len > v->end) return Error{EFAULT};
   uint64_t old_end = old_addr + old_len, new_end = old_addr + new_len;
-  if (v->locked && !may_lock_more(new_len - old_len)) return Error{EAGAIN};
+  if (v->locked() && !may_lock_more(new_len - old_len)) return Error{EAGAIN};
   if (!within_limits(new_len - old_len, v->prot, v->flags)) return Error{ENOMEM};
   bool room = old_len != 0 && !dont_unmap && old_end == v->end && new_end <= GUEST_TASK_SIZE &&
               is_free(old_end, new_end) && !is_reserved(old_end, new_end);

@@ -34,7 +34,7 @@ bool Mm::grow_stack(HostThread& by, uint64_t addr) {
     if (!another_stack && below.prot != PROT_NONE && addr - below.end < GUEST_STACK_GUARD) return false;
   }
   if (stack.end - addr > current().rlimit(RLIMIT_STACK) || !within_limits(more)) return false;
-  if (stack.locked && !may_lock_more(more)) return false;
+  if (stack.locked() && !may_lock_more(more)) return false;
 
   HostOp op;
   op.nr = SYS_mmap;

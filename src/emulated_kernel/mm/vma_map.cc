@@ -143,8 +143,8 @@ void Mm::erase(uint64_t start, uint64_t end) {
 
 static bool can_merge(const Vma& a, const Vma& b) {
   return a.end == b.start && a.prot == b.prot && a.flags == b.flags && a.file == b.file && a.dev == b.dev &&
-         a.ino == b.ino && a.name == b.name && a.may_write == b.may_write && a.locked == b.locked &&
-         a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork &&
+         a.ino == b.ino && a.name == b.name && a.may_write == b.may_write && a.mlock == b.mlock &&
+         a.hints == b.hints && a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork &&
          ((!a.file && a.ino == 0) || a.offset + (a.end - a.start) == b.offset);
 }
 
@@ -217,14 +217,14 @@ bool Mm::may_lock_more(uint64_t bytes) const {
 uint64_t Mm::locked_bytes(uint64_t start, uint64_t end) const {
   uint64_t n = 0;
   for (const auto& [at, v] : vmas_) {
-    if (!v.locked) continue;
+    if (!v.locked()) continue;
     const uint64_t low = std::max(v.start, start), high = std::min(v.end, end);
     n += v.end - v.start - (high > low ? high - low : 0);
   }
   return n;
 }
 
-Result<void> Mm::set_locked(uint64_t start, uint64_t end, bool on) {
+Result<void> Mm::set_locked(uint64_t start, uint64_t end, MemoryLock how) {
   uint64_t stop = start;  // what comes before a hole is done, as on Linux
   while (stop < end) {
     const Vma* v = find(stop);
@@ -235,13 +235,13 @@ Result<void> Mm::set_locked(uint64_t start, uint64_t end, bool on) {
   split(start);
   split(stop);
   for (auto it = vmas_.lower_bound(start); it != vmas_.end() && it->second.start < stop; ++it)
-    it->second.locked = on;
+    it->second.mlock = how;
   merge_around(start, stop);
   return stop == end ? Result<void>() : Error{ENOMEM};
 }
 
-void Mm::set_all_locked(bool on) {
-  for (auto& [at, v] : vmas_) v.locked = on;
+void Mm::set_all_locked(MemoryLock how) {
+  for (auto& [at, v] : vmas_) v.mlock = how;
 }
 
 Ref<Mm> Mm::fork(Ref<HostSpace> s) {
@@ -249,7 +249,7 @@ Ref<Mm> Mm::fork(Ref<HostSpace> s) {
   for (const auto& [start, v] : vmas_)
     if (!v.dont_fork) {
       Vma copy = v;
-      copy.locked = false;
+      copy.mlock = MemoryLock::none;
       shm_opened(copy.file);
       child->vmas_.emplace(start, std::move(copy));
     }

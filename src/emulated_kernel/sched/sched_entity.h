@@ -34,6 +34,7 @@ struct SchedEntity : public RtHook, public FairHook {
   uint64_t run_since_ns = 0;   // running: up to here its time is accounted
   uint64_t picked_at_ns = 0;   // running: when it got the CPU
   uint64_t sum_exec_ns = 0;
+  uint64_t sleeps = 0;  // how often it was woken, or became real-time: where RLIMIT_RTTIME begins anew
   uint64_t nvcsw = 0, nivcsw = 0;
   int pi_priority = 0;  // boosted by a PI futex; 0 = none
 

@@ -194,6 +194,7 @@ void Scheduler::wake(SchedEntity& se, uint64_t now, SchedEntity* waker, uint64_t
     impl_->begin_handoff(se, *waker, now + patience);
   }
   impl_->move_to_cpu(se, cpu);
+  ++se.sleeps;
   if (se.rt_rank() == 0) impl_->rq(cpu).fair.place_woken(se);
   impl_->arrive(se, cpu, Place::tail, now);
 }
@@ -230,6 +231,7 @@ void Scheduler::slept(SchedEntity& se, uint64_t ns, uint64_t now) {
   if (se.state != State::running) return;
   ns = std::min(ns, now - std::min(now, se.run_since_ns));
   se.run_since_ns += ns;
+  ++se.sleeps;
   impl_->rq(se.cpu).idle_total_ns += ns;
   impl_->next_tick_known = false;
 }
@@ -299,7 +301,9 @@ void Scheduler::tick(uint64_t now) {
 }
 
 void Scheduler::set_policy(SchedEntity& se, int policy, int rt_priority, int nice, uint64_t now) {
+  const bool was_rt = is_rt_policy(se.policy);
   impl_->change_rank(se, now, [&](SchedEntity& e) {
+    if (!was_rt) ++e.sleeps;
     e.policy = policy;
     e.rt_priority = is_rt_policy(policy) ? rt_priority : 0;
     e.nice = nice;

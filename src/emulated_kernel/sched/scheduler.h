@@ -63,7 +63,8 @@ class Scheduler {
   void set_policy(SchedEntity& se, int policy, int rt_priority, int nice, uint64_t now);
   Result<void> set_affinity(SchedEntity& se, const CpuMask& mask, uint64_t now);
   void set_pi_priority(SchedEntity& se, int prio, uint64_t now);
-  // CPUs that fair tasks leave alone as long as they may use others: their host CPU has something better to do.
+  // CPUs that fair tasks leave alone as long as they may use others: their host CPU has something better to
+  // do.
   void keep_free(const CpuMask& cpus, uint64_t now);
   // Makes a running task pass through preempt() soon, for whatever reason.
   void request_resched(SchedEntity& se);

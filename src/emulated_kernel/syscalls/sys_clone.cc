@@ -95,9 +95,9 @@ SysResult sys_vfork(Task& t) {
 SysResult sys_unshare(Task& t, unsigned long flags) {
   constexpr uint64_t SHARED =
       CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
-  constexpr uint64_t NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                                  CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
-  if ((flags & ~(SHARED | NAMESPACES)) != 0) return Error{EINVAL};
+  constexpr uint64_t MISSING = CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
+                               CLONE_NEWNET | CLONE_NEWTIME;
+  if ((flags & ~(SHARED | CLONE_NEWNS | MISSING)) != 0) return Error{EINVAL};
   // Memory and handlers cannot be unshared by one of several threads, and need no work for a single one.
   if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) != 0) {
     if (t.group->threads.size() > 1) return Error{EINVAL};
@@ -105,12 +105,14 @@ SysResult sys_unshare(Task& t, unsigned long flags) {
       return Error{EINVAL};
     if ((flags & CLONE_VM) != 0 && t.mm->ref_count() > 1) return Error{EINVAL};
   }
-  if ((flags & NAMESPACES) != 0) {
-    klog(LogLevel::warn, "unshare: namespaces are not implemented (flags {:#x})", flags & NAMESPACES);
-    return Error{t.cred->capable(CAP_SYS_ADMIN) ? EINVAL : EPERM};
+  if ((flags & (MISSING | CLONE_NEWNS)) != 0 && !t.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
+  if ((flags & MISSING) != 0) {
+    klog(LogLevel::warn, "unshare: only mount namespaces are implemented (flags {:#x})", flags & MISSING);
+    return Error{EINVAL};
   }
   if ((flags & CLONE_SYSVSEM) != 0) sem_exit(t);
-  if ((flags & CLONE_FS) != 0 && t.fs->ref_count() > 1) t.fs = t.fs->copy();
+  if ((flags & (CLONE_FS | CLONE_NEWNS)) != 0 && t.fs->ref_count() > 1) t.fs = t.fs->copy();
+  if ((flags & CLONE_NEWNS) != 0) unshare_mounts(*t.fs);
   if ((flags & CLONE_FILES) != 0 && t.files->ref_count() > 1) t.files = t.files->copy();
   return 0;
 }

@@ -26,7 +26,7 @@ Result<void> change_limit(Task& t, ThreadGroup& g, unsigned resource, const Rlim
   Rlimits::Limit& limit = g.rlimits.limits[resource];
   if (next.max > limit.max && !t.cred->capable(CAP_SYS_RESOURCE)) return Error{EPERM};
   limit = next;
-  if (resource == RLIMIT_CPU) watch_cpu_limit(g);
+  if (resource == RLIMIT_CPU || resource == RLIMIT_RTTIME) watch_cpu_limits(g);
   return {};
 }
 

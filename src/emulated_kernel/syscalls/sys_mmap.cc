@@ -80,26 +80,28 @@ static void populate(Task& t, uint64_t start, uint64_t end) {
   for (const HostOp& op : ops) (void)t.host->run_ops({&op, 1});
 }
 
-static SysResult set_locked(Task& t, uint64_t addr, size_t len, bool on, bool now = true) {
+static SysResult set_locked(Task& t, uint64_t addr, size_t len, MemoryLock how) {
   uint64_t end = (addr + len + PAGE - 1) & ~(PAGE - 1);
   addr &= ~(PAGE - 1);
   if (end < addr) return Error{EINVAL};
-  if (on && !t.cred->capable(CAP_IPC_LOCK_NR)) {
+  if (how != MemoryLock::none && !t.cred->capable(CAP_IPC_LOCK_NR)) {
     uint64_t limit = t.rlimit(RLIMIT_MEMLOCK);
     if (limit == 0) return Error{EPERM};
     if (limit != RLIM_INF && t.mm->locked_bytes(addr, end) + (end - addr) > limit) return Error{ENOMEM};
   }
-  TRY(t.mm->set_locked(addr, end, on));
-  if (on && now) populate(t, addr, end);
+  TRY(t.mm->set_locked(addr, end, how));
+  if (how == MemoryLock::now) populate(t, addr, end);
   return 0;
 }
 
-SysResult sys_mlock(Task& t, uint64_t addr, size_t len) { return set_locked(t, addr, len, true); }
-SysResult sys_munlock(Task& t, uint64_t addr, size_t len) { return set_locked(t, addr, len, false); }
+SysResult sys_mlock(Task& t, uint64_t addr, size_t len) { return set_locked(t, addr, len, MemoryLock::now); }
+SysResult sys_munlock(Task& t, uint64_t addr, size_t len) {
+  return set_locked(t, addr, len, MemoryLock::none);
+}
 
 SysResult sys_mlock2(Task& t, uint64_t addr, size_t len, int flags) {
   if ((flags & ~MLOCK_ONFAULT) != 0) return Error{EINVAL};
-  return set_locked(t, addr, len, true, (flags & MLOCK_ONFAULT) == 0);
+  return set_locked(t, addr, len, (flags & MLOCK_ONFAULT) != 0 ? MemoryLock::on_fault : MemoryLock::now);
 }
 
 SysResult sys_mlockall(Task& t, int flags) {
@@ -111,17 +113,18 @@ SysResult sys_mlockall(Task& t, int flags) {
     if (limit != RLIM_INF && (flags & MCL_CURRENT) != 0 && t.mm->total_pages() * PAGE > limit)
       return Error{ENOMEM};
   }
-  t.mm->lock_future = (flags & MCL_FUTURE) != 0;
+  const MemoryLock how = (flags & MCL_ONFAULT) != 0 ? MemoryLock::on_fault : MemoryLock::now;
+  t.mm->lock_future = (flags & MCL_FUTURE) != 0 ? how : MemoryLock::none;
   if ((flags & MCL_CURRENT) != 0) {
-    t.mm->set_all_locked(true);
-    if ((flags & MCL_ONFAULT) == 0) populate(t, 0, GUEST_TASK_SIZE);
+    t.mm->set_all_locked(how);
+    if (how == MemoryLock::now) populate(t, 0, GUEST_TASK_SIZE);
   }
   return 0;
 }
 
 SysResult sys_munlockall(Task& t) {
-  t.mm->lock_future = false;
-  t.mm->set_all_locked(false);
+  t.mm->lock_future = MemoryLock::none;
+  t.mm->set_all_locked(MemoryLock::none);
   return 0;
 }
 
@@ -135,7 +138,7 @@ SysResult sys_remap_file_pages(Task& t, uint64_t addr, size_t size, int prot, si
   if (v == nullptr || !v->shared() || !v->file) return Error{EINVAL};
   if (addr + size > v->end) return Error{EINVAL};
   const int map_flags =
-      MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) | (v->locked ? MAP_LOCKED : 0);
+      MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) | (v->locked() ? MAP_LOCKED : 0);
   TRY(t.mm->mmap(*t.host, addr, size, v->prot, map_flags, v->file, pgoff * PAGE));
   return 0;
 }

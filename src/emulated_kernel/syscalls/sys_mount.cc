@@ -37,7 +37,7 @@ Result<void> bind(const Path& from, const Path& to, bool recursive) {
   return {};
 }
 
-// One namespace, no peers: private and slave change nothing, sharing is not there.
+// No mount has peers: private and slave change nothing, sharing is not there.
 Result<void> set_propagation(const Path& p, unsigned long flags) {
   if (!is_mount_root(p)) return Error{EINVAL};
   if (flags & MS_SHARED) {
@@ -68,6 +68,7 @@ SysResult sys_mount(Task& t, UserPtr<const char> source, UserPtr<const char> tar
   if (source) from = TRY(t.mem().read_cstr(source.addr, PATH_LEN_MAX, ENAMETOOLONG));
   Path where = TRY(path_of(t, AT_FDCWD, target, WALK_FOLLOW));
   if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (!t.fs->mounts->contains(*where.mount)) return Error{EINVAL};
   if (mountflags & MS_REMOUNT) {
     TRY(remount(where, mountflags));
   } else if (mountflags & MS_BIND) {
@@ -89,8 +90,8 @@ SysResult sys_umount2(Task& t, UserPtr<const char> target, int flags) {
   if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) return Error{EINVAL};
   unsigned walk = (flags & UMOUNT_NOFOLLOW) ? 0u : static_cast<unsigned>(WALK_FOLLOW);
   Path p = TRY(path_of(t, AT_FDCWD, target, walk));
-  if (!is_mount_root(p)) return Error{EINVAL};
   if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (!is_mount_root(p) || !t.fs->mounts->contains(*p.mount)) return Error{EINVAL};
   if (flags & MNT_EXPIRE) return Error{(flags & (MNT_FORCE | MNT_DETACH)) ? EINVAL : EAGAIN};
   Mount* m = p.mount.get();
   p = Path();  // our own reference must not make it busy
@@ -131,11 +132,11 @@ SysResult sys_pivot_root(Task& t, UserPtr<const char> new_root, UserPtr<const ch
   if (!is_mount_root(to) || !is_mount_root(t.fs->root)) return Error{EINVAL};
   if (old.mount != to.mount || !old.dentry->is_below(*to.dentry)) return Error{EINVAL};
   const Path before = t.fs->root;
-  TRY(pivot_mounts(to, old));
+  TRY(pivot_mounts(*t.fs->mounts, to, old));
   // Whoever had the old root as root or working directory moves along.
   for_each_group([&](ThreadGroup& g) {
     for (Task* each : g.threads) {
-      if (!each->fs) continue;
+      if (!each->fs || each->fs->mounts != t.fs->mounts) continue;
       for (Path* p : {&each->fs->root, &each->fs->cwd})
         if (p->mount == before.mount && p->dentry == before.dentry) *p = to;
     }

@@ -250,7 +250,7 @@ SysResult sys_ptrace(Task& t, int64_t request, int64_t pid, uint64_t addr, uint6
     if (!tracee->ptrace->stopped) notify_signal(*tracee);
     return 0;
   }
-  if (!tracee->ptrace->stopped || tracee->ptrace->listening) return Error{ESRCH};
+  if (!ptrace_stands(*tracee) || tracee->ptrace->listening) return Error{ESRCH};
   return stopped_request(t, *tracee, request, addr, data);
 }
 

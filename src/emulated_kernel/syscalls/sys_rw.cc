@@ -10,6 +10,7 @@
 #include "emulated_kernel/fd/iovec_import.h"
 #include "emulated_kernel/mm/mm.h"
 #include "vfs/dentry.h"
+#include "vfs/fs_context.h"
 #include "vfs/inode.h"
 #include "vfs/mount.h"
 #include "vfs/vfs.h"
@@ -141,8 +142,8 @@ SysResult sys_lseek(Task& t, int fd, int64_t offset, int whence) {
 SysResult sys_fsync(Task& t, int fd) { return flush_file(t, fd, false); }
 SysResult sys_fdatasync(Task& t, int fd) { return flush_file(t, fd, true); }
 
-SysResult sys_sync(Task&) {
-  for (Mount* m : all_mounts()) (void)m->sb->sync();  // sync(2) reports nothing
+SysResult sys_sync(Task& t) {
+  for (Mount* m : all_mounts(*t.fs->mounts)) (void)m->sb->sync();  // sync(2) reports nothing
   return 0;
 }
 

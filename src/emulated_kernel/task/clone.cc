@@ -23,8 +23,9 @@ namespace starry {
 
 namespace {
 
+// Those that are not there.
 constexpr uint64_t NAMESPACE_FLAGS =
-    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
+    CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
 
 // Combinations that clone(2) refuses (copy_process).
 Result<void> check_flags(const Task& parent, uint64_t flags) {
@@ -41,8 +42,8 @@ Result<void> check_flags(const Task& parent, uint64_t flags) {
     klog(LogLevel::warn, "clone: user namespaces are not implemented");
     return Error{EPERM};
   }
+  if (any(CLONE_NEWNS | NAMESPACE_FLAGS) && !parent.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
   if (any(NAMESPACE_FLAGS)) {
-    if (!parent.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
     klog(LogLevel::warn, "clone: namespaces are not implemented (flags {:#x})", flags & NAMESPACE_FLAGS);
     return Error{EINVAL};
   }
@@ -100,7 +101,7 @@ Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, uint64_t flags, int e
   g->cmdline_at_exec = from.cmdline_at_exec;
   g->personality = from.personality;
   g->oom_score_adj = from.oom_score_adj;
-  watch_cpu_limit(*g);
+  watch_cpu_limits(*g);
   return g;
 }
 
@@ -121,6 +122,7 @@ Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneA
   child->timer_slack_ns = child->default_timer_slack_ns = parent.timer_slack_ns;
   child->files = (flags & CLONE_FILES) != 0 ? parent.files : parent.files->copy();
   child->fs = (flags & CLONE_FS) != 0 ? parent.fs : parent.fs->copy();
+  if ((flags & CLONE_NEWNS) != 0) unshare_mounts(*child->fs);
   child->sig.blocked = parent.sig.blocked;
   child->sig.alt_sp = parent.sig.alt_sp;
   child->sig.alt_size = parent.sig.alt_size;

@@ -92,7 +92,7 @@ void add_files(Bytes& notes, const Mm& mm) {
 // How much of a mapping goes into the file, from its start: coredump_filter 0x33 of core(5), with "may be
 // written" for "has private pages".
 uint64_t dump_size(const Mm& mm, const Vma& v) {
-  if (v.name == "[vvar]") return 0;
+  if (v.name == "[vvar]" || (v.hints & HINT_DONT_DUMP) != 0) return 0;
   if (!v.file || v.name == "[vdso]") return v.end - v.start;
   if (v.shared()) return v.name.ends_with(" (deleted)") ? v.end - v.start : 0;
   if ((v.prot & PROT_WRITE) != 0) return v.end - v.start;

@@ -103,6 +103,8 @@ void ptrace_detach(Task& tracee, int signo) {
   tracee.wake_up();
 }
 
+bool ptrace_stands(const Task& t) { return t.ptrace && t.ptrace->stopped && !t.sig.killed; }
+
 void ptrace_tracer_exits(Task& t) {
   for (const Ref<Task>& tracee : tracees_of(t)) {
     const bool kill = (tracee->ptrace->options & PTRACE_O_EXITKILL) != 0;
@@ -174,7 +176,7 @@ bool ptrace_take_report(Task& t, const std::function<bool(pid_t, pid_t)>& match,
       if (found || !ptraced_by_process(*x, *t.group) || !match(x->tid, g.pgid)) continue;
       *any = true;
       PtraceState& p = *x->ptrace;
-      if (!p.stopped || !p.unwaited) continue;
+      if (!ptrace_stands(*x) || !p.unwaited) continue;
       *out = {x->tid, x->cred->uid, CLD_TRAPPED, p.status};
       if (!keep) p.unwaited = false;
       found = true;

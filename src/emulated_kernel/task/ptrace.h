@@ -48,6 +48,8 @@ bool anybody_is_traced();
 Result<void> ptrace_traceme(Task& t);
 // PTRACE_ATTACH and PTRACE_SEIZE. EPERM.
 Result<void> ptrace_attach(Task& tracer, Task& target, bool seize, uint32_t options);
+// It stands for its tracer. Not when it has been killed, though it has not run since.
+bool ptrace_stands(const Task& t);
 // Lets a stopped tracee go on. `signo` is delivered in place of the one it stopped for.
 void ptrace_resume(Task& tracee, PtraceState::Run how, int signo);
 void ptrace_detach(Task& tracee, int signo);

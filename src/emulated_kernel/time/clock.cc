@@ -68,7 +68,7 @@ Result<Clock> find_clock(const Task& t, int clockid) {
     case CLOCK_BOOTTIME:
       return wall(boottime);
     case CLOCK_MONOTONIC_RAW:
-      return read_only(monotonic, 1);
+      return read_only(monotonic_raw, 1);
     case CLOCK_REALTIME_COARSE:
       return read_only(realtime_coarse, platform().coarse_tick_ns());
     case CLOCK_MONOTONIC_COARSE:
@@ -98,6 +98,8 @@ uint64_t clock_now(const Clock& c) {
       return platform().boottime_ns();
     case Clock::Base::realtime_coarse:
       return platform().realtime_coarse_ns();
+    case Clock::Base::monotonic_raw:
+      return platform().monotonic_raw_ns();
     case Clock::Base::monotonic_coarse:
       return platform().monotonic_coarse_ns();
     case Clock::Base::cpu:

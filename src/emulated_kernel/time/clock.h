@@ -14,7 +14,15 @@ namespace starry {
 class Task;
 
 struct Clock {
-  enum class Base : uint8_t { realtime, monotonic, boottime, realtime_coarse, monotonic_coarse, cpu };
+  enum class Base : uint8_t {
+    realtime,
+    monotonic,
+    monotonic_raw,
+    boottime,
+    realtime_coarse,
+    monotonic_coarse,
+    cpu
+  };
   Base base = Base::monotonic;
   uint64_t resolution_ns = 1;
   bool sleeps = false;      // clock_nanosleep(2) accepts it, else EOPNOTSUPP

@@ -26,7 +26,7 @@ template <class Fn>
 std::string each_mount(const Task& t, Fn fn) {
   std::string s;
   if (!t.fs) return s;
-  for (Mount* m : all_mounts()) {
+  for (Mount* m : all_mounts(*t.fs->mounts)) {
     const std::string where = mount_point(t, *m);
     if (!where.empty()) s += fn(*m, where);
   }

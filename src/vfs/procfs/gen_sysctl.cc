@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 
+#include <cstdio>
+
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/system_info.h"
 #include "emulated_kernel/task/task.h"
+#include "netstack/ports.h"
 #include "vfs/procfs/generators.h"
 
 namespace starry::proc {
@@ -57,6 +60,17 @@ std::string file_nr() {
       open += static_cast<uint64_t>(g.leader()->files->open_count());
   });
   return fmt::format("{}\t0\t9223372036854775807\n", open);
+}
+
+std::string local_port_range() {
+  return fmt::format("{}\t{}\n", ephemeral_ports().first, ephemeral_ports().last);
+}
+Result<void> store_local_port_range(std::string_view text) {
+  unsigned first = 0, last = 0;
+  if (sscanf(std::string(text).c_str(), "%u %u", &first, &last) != 2) return Error{EINVAL};
+  if (first < UNPRIVILEGED_PORT_START || last < first || last > UINT16_MAX) return Error{EINVAL};
+  ephemeral_ports() = {static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
+  return {};
 }
 
 }  // namespace starry::proc

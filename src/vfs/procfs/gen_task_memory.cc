@@ -57,11 +57,19 @@ std::string vm_flags(const Vma& v) {
   flag(true, "me");
   flag(v.shared(), "ms");
   flag(is_stack(v), "gd");
-  flag(v.locked, "lo");
+  const auto hint = [&](VmHint h, const char* code) { flag((v.hints & h) != 0, code); };
+  flag(v.locked(), "lo");
+  hint(HINT_SEQUENTIAL, "sr");
+  hint(HINT_RANDOM, "rr");
   flag(v.dont_fork, "dc");
-  flag((v.flags & MAP_NORESERVE) != 0, "nr");
+  flag(v.mlock == MemoryLock::on_fault, "lf");
   flag(!v.shared() && (v.prot & PROT_WRITE) != 0, "ac");
+  flag((v.flags & MAP_NORESERVE) != 0, "nr");
   flag(v.wipe_on_fork, "wf");
+  hint(HINT_DONT_DUMP, "dd");
+  hint(HINT_HUGEPAGE, "hg");
+  hint(HINT_NO_HUGEPAGE, "nh");
+  hint(HINT_MERGEABLE, "mg");
   return s;
 }
 
@@ -69,17 +77,16 @@ std::string vm_flags(const Vma& v) {
 struct Counters {
   uint64_t resident = 0, shared_clean = 0, private_clean = 0, private_dirty = 0, anonymous = 0, locked = 0;
   void add(const Residency& residency, const Vma& v) {
-    const uint64_t kb = residency.kb(v);
+    const Residency::Pages pages = residency.of(v);
+    const uint64_t kb = pages.all * 4;
     resident += kb;
-    if (!v.file) {
+    anonymous += pages.anonymous * 4;
+    private_dirty += pages.anonymous * 4;
+    if (!v.file && v.shared())
       private_dirty += kb;
-      anonymous += kb;
-    } else if (v.shared()) {
-      shared_clean += kb;
-    } else {
-      private_clean += kb;
-    }
-    if (v.locked) locked += kb;
+    else
+      (v.shared() ? shared_clean : private_clean) += kb - pages.anonymous * 4;
+    if (v.locked()) locked += kb;
   }
   std::string text() const {
     std::string s;
@@ -127,7 +134,7 @@ MemorySummary summarize(const Mm& mm) {
   for (const auto& [start, v] : mm.vmas()) {
     const uint64_t kb = size_kb(v);
     m.total += kb;
-    if (v.locked) m.locked += kb;
+    if (v.locked()) m.locked += kb;
     if (v.file)
       file += kb;
     else if (v.shared())
@@ -153,12 +160,22 @@ MemorySummary summarize(const Mm& mm) {
   return m;
 }
 
-Residency::Residency(const Mm& mm) : mapped_(mm.total_pages()), resident_(resident_pages(mm)) {}
-
-uint64_t Residency::kb(const Vma& v) const {
-  if (mapped_ == 0 || v.prot == PROT_NONE) return 0;
-  if (v.locked) return (v.end - v.start) / 1024;
-  return (v.end - v.start) / 4096 * resident_ / mapped_ * 4;
+Residency::Pages Residency::of(const Vma& v) const {
+  constexpr uint64_t PRESENT = 1ULL << 63, FILE_OR_SHARED = 1ULL << 61;  // pagemap of proc(5)
+  Pages pages;
+  std::vector<uint64_t> entries(std::min<uint64_t>((v.end - v.start) / 4096, 4096));
+  for (uint64_t at = v.start; at < v.end && mm_.space;) {
+    const size_t wanted = std::min<uint64_t>(entries.size(), (v.end - at) / 4096);
+    const size_t n = platform().page_map(*mm_.space, at, std::span(entries).first(wanted));
+    if (n == 0) break;
+    for (const uint64_t e : std::span(entries).first(n)) {
+      if ((e & PRESENT) == 0) continue;
+      ++pages.all;
+      if ((e & FILE_OR_SHARED) == 0 && !v.shared()) ++pages.anonymous;
+    }
+    at += n * 4096;
+  }
+  return pages;
 }
 
 std::string task_maps(Task& t) {
@@ -207,7 +224,7 @@ std::string task_numa_maps(Task& t) {
       s += " heap";
     else if (is_stack(v))
       s += " stack";
-    if (const uint64_t pages = residency.kb(v) / 4; pages != 0) {
+    if (const uint64_t pages = residency.of(v).all; pages != 0) {
       const char* kind = v.file ? "mapped" : "anon";
       s += fmt::format(" {}={} N0={} kernelpagesize_kB=4", kind, pages, pages);
     }

@@ -18,14 +18,17 @@ struct MemorySummary {
 };
 MemorySummary summarize(const Mm& mm);
 
-// How much of a range is in memory. Only the total is known: it is spread evenly.
+// How much of each range is in memory.
 class Residency {
  public:
-  explicit Residency(const Mm& mm);
-  uint64_t kb(const Vma& v) const;
+  struct Pages {
+    uint64_t all = 0, anonymous = 0;  // the latter: not of a file, and not shared
+  };
+  explicit Residency(const Mm& mm) : mm_(mm) {}
+  Pages of(const Vma& v) const;
 
  private:
-  uint64_t mapped_, resident_;  // pages
+  const Mm& mm_;
 };
 
 }  // namespace proc

@@ -38,7 +38,7 @@ constexpr Row ROWS[] = {
 uint8_t dirent_type(const Row& row) {
   if (row.make == nullptr) return DT_REG;
   if (row.make == make_exe || row.make == make_cwd || row.make == make_root_link) return DT_LNK;
-  return row.make == make_mem ? DT_REG : DT_DIR;
+  return row.make == make_mem || row.make == make_pagemap ? DT_REG : DT_DIR;
 }
 
 // A text file about one task.

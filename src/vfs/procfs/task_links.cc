@@ -39,7 +39,7 @@ class PlaceLink final : public Inode {
   const Get get_;
 };
 
-// Namespaces: there is one of each, with the inode numbers of Linux's initial ones.
+// Namespaces: there is one of each but mount namespaces, with the inode numbers of Linux's initial ones.
 struct Namespace {
   std::string_view link, type;
   uint64_t ino;
@@ -57,6 +57,12 @@ constexpr Namespace NAMESPACES[] = {
     {"user", "user", 4026531837, CLONE_NEWUSER},
     {"uts", "uts", 4026531838, CLONE_NEWUTS},
 };
+
+Namespace of_task(const Namespace& ns, const Task& t) {
+  Namespace own = ns;
+  if (ns.flag == CLONE_NEWNS && t.fs) own.ino = t.fs->mounts->ino;
+  return own;
+}
 
 std::string ns_text(const Namespace& ns) { return fmt::format("{}:[{}]", ns.type, ns.ino); }
 
@@ -98,7 +104,7 @@ class NsFile final : public File {
   }
 
  private:
-  const Namespace& ns_;
+  const Namespace ns_;
 };
 
 class NsLink final : public Inode {
@@ -107,21 +113,15 @@ class NsLink final : public Inode {
       : Inode(std::move(sb), S_IFLNK | 0777, ino), id_(id), ns_(ns) {}
   Result<Kstat> stat() override { return owned_by(attr, id_); }
   bool revalidate() override { return id_.find() != nullptr; }
-  Result<std::string> readlink() override {
-    TRY(check());
-    return ns_text(ns_);
-  }
-  Result<Path> follow() override {
-    TRY(check());
-    return vfs_file_path(make_ref<NsFile>(ns_, 0));
-  }
+  Result<std::string> readlink() override { return ns_text(TRY(own())); }
+  Result<Path> follow() override { return vfs_file_path(make_ref<NsFile>(TRY(own()), 0)); }
 
  private:
-  Result<void> check() const {
+  Result<Namespace> own() const {
     const Task* t = id_.find();
     if (t == nullptr) return Error{ENOENT};
     if (!may_inspect(current(), *t)) return Error{EACCES};
-    return {};
+    return of_task(ns_, *t);
   }
   const TaskId id_;
   const Namespace& ns_;

@@ -1,4 +1,4 @@
-// /proc/PID/mem: the memory of a process, for debuggers.
+// /proc/PID/mem: the memory of a process, for debuggers. /proc/PID/pagemap: what is in memory.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -12,9 +12,27 @@ namespace starry::proc {
 
 namespace {
 
-class MemFile final : public File {
+class AddressSpaceFile : public File {
  public:
-  MemFile(TaskId id, int flags) : File(flags), id_(id) {}
+  AddressSpaceFile(TaskId id, int flags) : File(flags), id_(id) {}
+  // Positions are addresses: all 64-bit values, so there is no error for "negative" ones.
+  Result<int64_t> seek(int64_t offset, int whence) override {
+    if (whence == SEEK_SET)
+      pos = offset;
+    else if (whence == SEEK_CUR)
+      pos = static_cast<int64_t>(static_cast<uint64_t>(pos) + static_cast<uint64_t>(offset));
+    else
+      return Error{EINVAL};
+    return pos;
+  }
+
+ protected:
+  const TaskId id_;
+};
+
+class MemFile final : public AddressSpaceFile {
+ public:
+  using AddressSpaceFile::AddressSpaceFile;
 
   Result<size_t> read(IoVec& to, int64_t* at, int /*flags*/) override {
     return copy(to, at, [&](HostSpace& space, uint64_t addr, char* chunk, size_t n) -> Result<size_t> {
@@ -31,16 +49,6 @@ class MemFile final : public File {
       TRY(ptrace_poke(*t, addr, chunk, got));
       return got;
     });
-  }
-  // Positions are addresses: all 64-bit values, so there is no error for "negative" ones.
-  Result<int64_t> seek(int64_t offset, int whence) override {
-    if (whence == SEEK_SET)
-      pos = offset;
-    else if (whence == SEEK_CUR)
-      pos = static_cast<int64_t>(static_cast<uint64_t>(pos) + static_cast<uint64_t>(offset));
-    else
-      return Error{EINVAL};
-    return pos;
   }
 
  private:
@@ -71,9 +79,36 @@ class MemFile final : public File {
     *at += static_cast<int64_t>(done);
     return done;
   }
-  const TaskId id_;
 };
 
+// One word for each page of the address space. Frame numbers are for root natively, and for nobody here.
+class PagemapFile final : public AddressSpaceFile {
+ public:
+  using AddressSpaceFile::AddressSpaceFile;
+
+  Result<size_t> read(IoVec& to, int64_t* at, int /*flags*/) override {
+    constexpr size_t PAGE = 4096, WORD = sizeof(uint64_t);
+    if (*at < 0 || static_cast<uint64_t>(*at) % WORD != 0 || to.remaining() % WORD != 0) return Error{EINVAL};
+    size_t done = 0;
+    while (!to.empty()) {
+      const Task* t = id_.find();
+      const uint64_t addr = static_cast<uint64_t>(*at) / WORD * PAGE;
+      if (t == nullptr || !t->mm || addr >= GUEST_TASK_SIZE) break;
+      uint64_t entries[512] = {};
+      const size_t count =
+          std::min({std::size(entries), to.remaining() / WORD, (GUEST_TASK_SIZE - addr) / PAGE});
+      (void)platform().page_map(*t->mm->space, addr, std::span(entries).first(count));
+      for (size_t i = 0; i < count; i++)  // only what the guest itself has mapped
+        if (t->mm->find(addr + i * PAGE) == nullptr) entries[i] = 0;
+      done += TRY(to.copy_out(entries, count * WORD));
+      *at += static_cast<int64_t>(count * WORD);
+    }
+    return done;
+  }
+};
+
+// `Opened`: the file that it is.
+template <class Opened>
 class MemInode final : public Inode {
  public:
   MemInode(Ref<SuperBlock> sb, uint32_t perm, TaskId id, uint64_t ino)
@@ -84,7 +119,7 @@ class MemInode final : public Inode {
     const Task* t = id_.find();
     if (t == nullptr) return Error{ESRCH};
     if (!may_inspect(current(), *t)) return Error{EACCES};
-    return Ref<File>(make_ref<MemFile>(id_, flags));
+    return Ref<File>(make_ref<Opened>(id_, flags));
   }
   Result<void> setattr(const SetAttr& a) override {
     if (a.valid == SetAttr::SIZE) return {};  // O_TRUNC
@@ -98,7 +133,11 @@ class MemInode final : public Inode {
 }  // namespace
 
 Ref<Inode> make_mem(Ref<SuperBlock> sb, uint32_t perm, TaskId id, uint64_t ino) {
-  return make_ref<MemInode>(std::move(sb), perm, id, ino);
+  return make_ref<MemInode<MemFile>>(std::move(sb), perm, id, ino);
+}
+
+Ref<Inode> make_pagemap(Ref<SuperBlock> sb, uint32_t perm, TaskId id, uint64_t ino) {
+  return make_ref<MemInode<PagemapFile>>(std::move(sb), perm, id, ino);
 }
 
 }  // namespace starry::proc

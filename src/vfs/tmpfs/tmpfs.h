@@ -23,6 +23,7 @@ class TmpfsSuper final : public SuperBlock {
  public:
   TmpfsSuper(std::string fs_name, uint64_t limit_bytes);
   Result<struct statfs> statfs() override;
+  bool keeps_whiteouts() const override { return true; }
   std::string show_options() const override;
 
   uint64_t limit, used = 0;  // bytes of file data
