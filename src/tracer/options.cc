@@ -235,7 +235,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
       ->take_all()
       ->allow_extra_args(false)
       ->group(instance);
-  app.add_flag("-q", o.quiet, "No warnings about missing features, no summary at the end")->group(instance);
+  int quiet = 0;
+  app.add_flag(
+         "-q", quiet,
+         "No warnings about missing features, no summary at the end; twice: no exits in the log, as strace's")
+      ->group(instance);
 
   app.add_option("--report", o.report_file,
                  "Write what the programs used of the kernel, and what was missing")
@@ -286,6 +290,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
   if (!hostname.empty()) o.hostname = hostname;
   o.env.insert(o.env.end(), env.begin(), env.end());
   o.name_given = name->count() != 0;
+  o.quiet = quiet > 0;
+  // strace(1): -qq and -qqq are short for these.
+  if (quiet > 1 && !(trace.file.empty() && trace.json.empty()))
+    trace.expressions.insert(trace.expressions.begin(),
+                             quiet == 2 ? "quiet=attach,personality,exit" : "quiet=all");
   o.trace = make_trace_setup(trace);
   finish(o, binds, publish);
   return o;
