@@ -26,7 +26,7 @@ namespace {
 
 constexpr uint32_t GUEST_SPIN = 2000;             // turns of a pause loop: about 30 us
 constexpr uint64_t SHORT_SPIN_NS = 50'000;        // before the kernel thread sleeps
-constexpr uint64_t LONG_SPIN_NS = 300'000;        // while it is woken again and again after less than that
+constexpr uint64_t LONG_SPIN_NS = 400'000;        // while it is woken again and again after less than that
 constexpr uint64_t MAX_KERNEL_SPIN_NS = 100'000;  // to a timer
 constexpr int POOL_SIZE = 2;
 // Of share_cpus(): what a call takes at most on crowded CPUs so that it is worth a trial.

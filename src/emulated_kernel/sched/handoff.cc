@@ -9,7 +9,8 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t MAX_PENALTY = 128;  // wake-ups
+constexpr uint64_t HANDOFF_NS = 100'000;  // the waker itself may have to be started first
+constexpr uint32_t MAX_PENALTY = 128;     // wake-ups
 
 }  // namespace
 
@@ -18,7 +19,8 @@ bool Scheduler::Impl::wants_handoff(const SchedEntity& se, SchedEntity& waker, i
   if (waker.state != SchedEntity::State::running || waker.need_resched || !good_for(se, waker.cpu))
     return false;
   if (se.rt_rank() != 0 || waker.rt_rank() != 0) return false;
-  if (!free_for(se, otherwise) || rq(waker.cpu).queued() != 0) return false;
+  // With CPUs kept free the two share one anyhow: then it saves a pre-emption of the waker.
+  if ((!free_for(se, otherwise) && kept_free.none()) || rq(waker.cpu).queued() != 0) return false;
   if (waker.handoff_pause != 0) {
     --waker.handoff_pause;
     return false;
@@ -26,10 +28,10 @@ bool Scheduler::Impl::wants_handoff(const SchedEntity& se, SchedEntity& waker, i
   return true;
 }
 
-void Scheduler::Impl::begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t until) {
+void Scheduler::Impl::begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t now) {
   RunQueue& q = rq(waker.cpu);
   q.handoff = &se;
-  q.handoff_until_ns = until;
+  q.handoff_until_ns = now + HANDOFF_NS;
   next_handoff_end = std::min(next_handoff_end, q.handoff_until_ns);
   next_tick_known = false;
 }

@@ -186,12 +186,12 @@ void Scheduler::fork_task(SchedEntity& child, const SchedEntity& parent) {
   child.nice = std::max(child.nice, 0);
 }
 
-void Scheduler::wake(SchedEntity& se, uint64_t now, SchedEntity* waker, uint64_t patience) {
+void Scheduler::wake(SchedEntity& se, uint64_t now, SchedEntity* waker) {
   if (se.state != State::blocked) return;
   int cpu = impl_->place(se);
   if (waker != nullptr && impl_->wants_handoff(se, *waker, cpu)) {
     cpu = waker->cpu;
-    impl_->begin_handoff(se, *waker, now + patience);
+    impl_->begin_handoff(se, *waker, now);
   }
   impl_->move_to_cpu(se, cpu);
   ++se.sleeps;

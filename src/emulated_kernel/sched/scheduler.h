@@ -41,11 +41,7 @@ class Scheduler {
   void init_task(SchedEntity& se);                                // a fresh OTHER task, all CPUs
   void fork_task(SchedEntity& child, const SchedEntity& parent);  // inheritance, reset-on-fork
   // blocked -> queued (or nothing). `waker`: the running task whose system call wakes it, if there is one.
-  // `patience`: how long it may wait for that one to block.
-  static constexpr uint64_t HANDOFF_NS = 100'000;  // the waker itself may have to be started first
-  // After fork(2) the parent first gets its own copies of the pages that it writes to.
-  static constexpr uint64_t FORK_HANDOFF_NS = 1'000'000;
-  void wake(SchedEntity& se, uint64_t now, SchedEntity* waker = nullptr, uint64_t patience = HANDOFF_NS);
+  void wake(SchedEntity& se, uint64_t now, SchedEntity* waker = nullptr);
   void block(SchedEntity& se, uint64_t now);    // running -> blocked, frees its CPU
   void yield(SchedEntity& se, uint64_t now);    // running -> queued at the tail
   void preempt(SchedEntity& se, uint64_t now);  // running -> queued (head or tail by rule)

@@ -50,7 +50,7 @@ struct Scheduler::Impl {
 
   // handoff.cc: a waker that blocks leaves its CPU to the one that it has woken.
   bool wants_handoff(const SchedEntity& se, SchedEntity& waker, int otherwise) const;
-  void begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t until);
+  void begin_handoff(SchedEntity& se, const SchedEntity& waker, uint64_t now);
   void waker_blocks(SchedEntity& waker);
   void end_handoffs(uint64_t now);
 
