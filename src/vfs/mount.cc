@@ -46,33 +46,26 @@ void unhook(Mount& m) {
   m.attached = false;
 }
 
-void unhook_tree(Mount& m) {
-  while (!m.children.empty()) {
-    Ref<Mount> child = m.children.back();
-    unhook_tree(*child);
+// `top` and all that is mounted below it, parents before children. No recursion: guests can nest deeply.
+std::vector<Ref<Mount>> tree_of(Mount& top) {
+  std::vector<Ref<Mount>> all{Ref<Mount>(&top)};
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Mount& m = *all[i];
+    all.insert(all.end(), m.children.begin(), m.children.end());
   }
-  unhook(m);
+  return all;
 }
 
-using MountCopies = std::map<const Mount*, Ref<Mount>>;
-
-Ref<Mount> copy_tree(const Mount& m, MountCopies& copies) {
-  auto copy = make_ref<Mount>(m.sb, m.root, m.source, m.flags);
-  copies[&m] = copy;
-  for (const Ref<Mount>& child : m.children) {
-    Ref<Mount> c = copy_tree(*child, copies);
-    hook(*c, copy, child->mountpoint);
-  }
-  return copy;
+void unhook_tree(Mount& m) {
+  const std::vector<Ref<Mount>> all = tree_of(m);
+  for (size_t i = all.size(); i-- > 0;) unhook(*all[i]);
 }
 
 }  // namespace
 
 MountNamespace::~MountNamespace() {
-  while (!root->children.empty()) {
-    Ref<Mount> child = root->children.back();
-    unhook_tree(*child);
-  }
+  const std::vector<Ref<Mount>> all = tree_of(*root);
+  for (size_t i = all.size(); i-- > 1;) unhook(*all[i]);
   root->attached = false;
 }
 
@@ -102,8 +95,13 @@ void detach_mounts_on(const Dentry& d) {
 MountNamespace* initial_mounts() { return table().initial.get(); }
 
 void unshare_mounts(FsContext& fs) {
-  MountCopies copies;
-  Ref<Mount> root = copy_tree(*fs.mounts->root, copies);
+  std::map<const Mount*, Ref<Mount>> copies;
+  for (const Ref<Mount>& m : tree_of(*fs.mounts->root)) {
+    auto copy = make_ref<Mount>(m->sb, m->root, m->source, m->flags);
+    if (m->parent) hook(*copy, copies.at(m->parent.get()), m->mountpoint);
+    copies.emplace(m.get(), std::move(copy));
+  }
+  Ref<Mount> root = copies.at(fs.mounts->root.get());
   root->attached = true;
   fs.mounts = make_ref<MountNamespace>(std::move(root), table().next_ns_ino++);
   for (Path* p : {&fs.root, &fs.cwd})
@@ -138,9 +136,8 @@ void follow_mounts(Path& p) {
 }
 
 std::vector<Mount*> all_mounts(const MountNamespace& ns) {
-  std::vector<Mount*> all{ns.root.get()};
-  for (size_t i = 0; i < all.size(); ++i)
-    for (auto& c : all[i]->children) all.push_back(c.get());
+  std::vector<Mount*> all;
+  for (const Ref<Mount>& m : tree_of(*ns.root)) all.push_back(m.get());
   std::sort(all.begin() + 1, all.end(), [](Mount* a, Mount* b) { return a->id < b->id; });
   return all;
 }
