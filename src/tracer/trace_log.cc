@@ -55,6 +55,16 @@ TraceLog::~TraceLog() {
   }
   work_.notify_one();
   thread_.join();
+  notices_->say();  // the kernel's loop may be over
+}
+
+void TraceLog::Notices::say() {
+  std::vector<std::string> said;
+  {
+    const std::lock_guard lock(mutex);
+    said.swap(texts);
+  }
+  for (const std::string& text : said) klog(LogLevel::warn, "{}", text);
 }
 
 void TraceLog::open_files(const TraceSetup& setup) {
@@ -74,7 +84,13 @@ trace::LogOutputs TraceLog::outputs() {
   out.thread_done = [this](pid_t tid) { thread_files_.erase(tid); };
   out.summary = file_.get();
   out.json = json_.get();
-  out.notice = [](const std::string& text) { platform().post([text] { klog(LogLevel::warn, "{}", text); }); };
+  out.notice = [this](const std::string& text) {
+    {
+      const std::lock_guard lock(notices_->mutex);
+      notices_->texts.push_back(text);
+    }
+    platform().post([notices = notices_] { notices->say(); });
+  };
   return out;
 }
 

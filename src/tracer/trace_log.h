@@ -36,6 +36,14 @@ class TraceLog final : public RecordSink {
   void run();
   void render(std::string_view records);
 
+  // What the renderer has to tell the user. The kernel thread says it, or whoever ends the log.
+  struct Notices {
+    std::mutex mutex;
+    std::vector<std::string> texts;
+    void say();
+  };
+  std::shared_ptr<Notices> notices_ = std::make_shared<Notices>();
+
   std::string path_;
   bool per_thread_ = false;
   std::unique_ptr<TraceFile> file_, json_;

@@ -61,6 +61,11 @@ run("-q", "-ff", "-o", "each", "-e", "trace=execve", "sh", "-c", "/bin/true; :")
 names = sorted(glob.glob("each.*"))
 check("a file per thread", [text_of(n).count("+++ exited with 0 +++") for n in names], [1, 1])
 check("without thread numbers", [text_of(n)[:7] for n in names], ["execve("] * 2)
+# A bit without a name is told of once, also by a program that ends at once.
+r = run("-o", "unknown", "python3", "-IS", "-c",
+        "import os\nfor f in (0, os.O_CLOEXEC, os.O_APPEND): os.open('/etc/passwd', f | 0x40000000)")
+check("a value without a name", [l for l in r.stderr.decode().splitlines() if "without a name" in l],
+      lambda v: len(v) == 1 and re.fullmatch(r"starryrun: python[\d.]*\[2\]: openat: a value without a name: 0x40000000 \(O_\?\?\?\)", v[0]))
 r = run("-qq", "-o", "short", "-e", "trace=execve", "true")
 check("-qq", text_of("short"), lambda t: "execve(" in t and "exited" not in t)
 check("-qq without a log", run("-qq", "true").returncode, 0)

@@ -70,27 +70,27 @@ const char* value_name(FlagFamily family, int64_t value) {
   return nullptr;
 }
 
-bool append_flags(std::string& out, FlagFamily family, uint64_t value) {
+uint64_t append_flags(std::string& out, FlagFamily family, uint64_t value) {
   if (value == 0) {
     const char* zero = value_name(family, 0);
     out += zero != nullptr ? zero : "0";
-    return true;
+    return 0;
   }
   bool first = true;
   uint64_t rest = append_known(out, family, value, first);
-  if (rest == 0) return true;
+  if (rest == 0) return 0;
   if (first)
     append_unknown(out, family, rest);
   else
     fmt::format_to(std::back_inserter(out), "|{:#x}", rest);
-  return false;
+  return rest;
 }
 
-bool append_more_flags(std::string& out, FlagFamily family, uint64_t value) {
+uint64_t append_more_flags(std::string& out, FlagFamily family, uint64_t value) {
   bool first = false;
   uint64_t rest = append_known(out, family, value, first);
   if (rest != 0) fmt::format_to(std::back_inserter(out), "|{:#x}", rest);
-  return rest == 0;
+  return rest;
 }
 
 bool append_enum(std::string& out, FlagFamily family, uint64_t value) {

@@ -87,24 +87,28 @@ void append_octal(std::string& out, uint32_t mode) {
 
 void Printer::octal(uint32_t mode) { append_octal(out, mode); }
 
+void Printer::note_unknown(FlagFamily family, uint64_t bits) {
+  if (bits != 0) state.unknown.push_back({static_cast<int>(family), bits});
+}
+
 void Printer::flags(FlagFamily family, uint64_t v) {
   if (names == XlatStyle::RAW) return number_hex(v);
   const bool verbose = names == XlatStyle::VERBOSE;
   if (verbose && (v != 0 || value_name(family, 0) != nullptr)) {
     number_hex(v);
     std::string text;
-    if (!append_flags(text, family, v)) state.unknown.push_back({static_cast<int>(family), v});
+    note_unknown(family, append_flags(text, family, v));
     if (const size_t comment = text.find("/* "); comment != std::string::npos)
       put(" " + text.substr(comment));
     else if (value_known(family, v))
       print(" /* {} */", text);
     return;
   }
-  if (!append_flags(out, family, v)) state.unknown.push_back({static_cast<int>(family), v});
+  note_unknown(family, append_flags(out, family, v));
 }
 
 void Printer::more_flags(FlagFamily family, uint64_t v) {
-  if (!append_more_flags(out, family, v)) state.unknown.push_back({static_cast<int>(family), v});
+  note_unknown(family, append_more_flags(out, family, v));
 }
 
 void Printer::name(FlagFamily family, uint64_t v) {

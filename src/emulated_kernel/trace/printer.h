@@ -152,6 +152,7 @@ class Printer {
   }
 
  private:
+  void note_unknown(FlagFamily family, uint64_t bits);
   bool deferred_ = false, omitted_ = false;
 };
 
