@@ -1,6 +1,8 @@
 // Inside of Scheduler. Invariants, which tests/unit/sched_property_test.cc checks after every step:
 //  - a CPU's current task is `running` on it; a queued task is in the queue of a CPU that it may use;
-//  - no task waits while a CPU that it may use is idle (after pick()), but for a moment on its waker's CPU;
+//  - no task waits while a CPU that it may use is idle (after pick()), but for a moment on its waker's CPU,
+//  and for
+//    fair tasks while that CPU is kept free;
 //  - no real-time task waits while a CPU that it may use runs a lower rank, unless that CPU has been
 //    asked to give way.
 #pragma once
@@ -36,7 +38,9 @@ struct Scheduler::Impl {
     const CpuMask good = se.affinity & existing & ~kept_free;
     return se.rt_rank() > 0 || good.none() ? se.affinity : good;
   }
-  bool good_for(const SchedEntity& se, int cpu) const { return good_cpus(se).test(bit(cpu)); }
+  bool good_for(const SchedEntity& se, int cpu) const {
+    return may_use(se, cpu) && (!kept_free.test(bit(cpu)) || good_cpus(se).test(bit(cpu)));
+  }
   bool free_for(const SchedEntity& se, int cpu) const {
     return cpu >= 0 && idle.test(bit(cpu)) && !ready.test(bit(cpu)) && good_for(se, cpu);
   }
