@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -110,6 +111,9 @@ class HostThread {
   virtual uint8_t* window_room(size_t /*n*/) { return nullptr; }
   virtual void window_filled(uint64_t /*addr*/, size_t /*n*/) {}
   virtual const uint8_t* window_view(uint64_t /*addr*/, size_t /*n*/) { return nullptr; }
+  // The word at `addr` that futex(2) was called with, as it was when the thread made the call, if there was
+  // no Platform::futex_wakes() since.
+  virtual std::optional<uint32_t> futex_word(uint64_t /*addr*/) { return {}; }
 };
 
 class Platform {
@@ -125,6 +129,8 @@ class Platform {
   virtual uint64_t monotonic_raw_ns() { return monotonic_ns(); }
   virtual uint64_t coarse_tick_ns() { return 4'000'000; }
   virtual void entropy(void* dst, size_t n) = 0;
+  // Somebody wakes those who wait for a futex, or lets them wait for another one.
+  virtual void futex_wakes() {}
   // CPU time used by a carrier so far, ns.
   virtual uint64_t thread_cpu_ns(HostThread&) { return 0; }
   // The machine below, for sysinfo(2), /proc/meminfo and /proc/cpuinfo.
@@ -136,8 +142,8 @@ class Platform {
   virtual std::string host_cpuinfo() { return {}; }
   // Bytes of an address space that are in memory; 0: unknown.
   virtual uint64_t resident_bytes(HostSpace&) { return 0; }
-  // What the host's /proc/PID/pagemap (proc(5)) says of the pages from `addr` on, without frame numbers. How many
-  // entries there are; 0: unknown.
+  // What the host's /proc/PID/pagemap (proc(5)) says of the pages from `addr` on, without frame numbers. How
+  // many entries there are; 0: unknown.
   virtual size_t page_map(HostSpace&, uint64_t /*addr*/, std::span<uint64_t> /*entries*/) { return 0; }
   // An empty address space (only the stub, vdso and vvar) with one carrier stopped in its stub.
   // `image` receives the maps the host put there and the guest keeps (vdso, vvar).

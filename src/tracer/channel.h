@@ -90,6 +90,13 @@ struct Answers {
   uint32_t value[ANSWER_COUNT] = {};
 };
 
+// How a carrier waits for the kernel's answer.
+enum Parked : uint32_t {
+  PARKED_NOT,     // it spins, or does not wait
+  PARKED_ASLEEP,  // or is about to: on its word of Doorbell::wake
+  PARKED_YIELDS,  // it looks whenever the host gives it its CPU: nobody need wake it
+};
+
 struct Channel {
   // Written by the guest. ring_seq: event number; the supervisor handles one event per number.
   alignas(64) uint32_t ring_seq;
@@ -97,6 +104,8 @@ struct Channel {
   uint32_t in_count;
   uint32_t in_used;  // bytes of data[] that inputs take
   uint32_t host_tid;
+  // futex(2) that may wait: the word, and InfoPage::futex_wakes before the look at it.
+  uint32_t futex_known, futex_word, futex_wakes;
   int64_t op_result;
   uint64_t trap_no, error_code;
   uint8_t siginfo[128];
@@ -113,6 +122,7 @@ struct Channel {
   uint32_t out_count;
   uint32_t set_fs;        // load regs.fs_base
   uint32_t no_spin;       // the answer will take long: sleep at once
+  uint32_t cpu_taken;     // another carrier goes on where this one waits: it may yield instead of sleeping
   uint32_t kicked;        // a kick was sent since the last reply
   uint32_t regs_changed;  // else only rax is new, and here
   uint32_t wake_other;    // 1 + number of a channel whose carrier this one is to wake before it sleeps
@@ -125,9 +135,8 @@ struct Channel {
   Window out[MAX_OUT];
   Op ops[MAX_OPS];
   SignalFrame sig;
-  // The carrier sleeps, or is about to: on its word of Doorbell::wake.
-  alignas(64) uint32_t parked;
-  uint32_t nap;  // enum Nap: offered and withdrawn by the guest, taken by the kernel
+  alignas(64) uint32_t parked;  // enum Parked
+  uint32_t nap;                 // enum Nap: offered and withdrawn by the guest, taken by the kernel
   alignas(64) uint8_t data[];
 };
 static_assert(sizeof(Channel) <= 8192);
@@ -163,6 +172,7 @@ struct InfoPage {
   uint32_t may_nap;                  // no task waits for a CPU, and nobody wants to see every call
   uint8_t answer[PRECOPY_SYSCALLS];  // by number: 1 + index in Answers, 0: ask the kernel
   Precopy precopy[PRECOPY_SYSCALLS][MAX_PRECOPY];
+  alignas(64) uint32_t futex_wakes;  // changes with each futex operation that wakes or moves waiters
 };
 inline constexpr uint64_t INFO_SIZE = 16 * 1024;
 inline constexpr uint64_t DOORBELL_ADDR = INFO_ADDR + INFO_SIZE;

@@ -28,10 +28,15 @@ bool ChannelTable::woken_by_leaver(GuestThread& t) {
   if (leaver_ == nullptr || leaver_ == &t || leaver_->bound_cpu() != t.bound_cpu()) return false;
   chan::Channel& from = leaver_->shared();
   check_assisted();
+  __atomic_store_n(&from.cpu_taken, 1, __ATOMIC_RELEASE);
+  if (t.yields()) {
+    stop_spinning();
+    return true;
+  }
   __atomic_store_n(&from.wake_other, t.id() + 1, __ATOMIC_SEQ_CST);
   stop_spinning();
   // Asleep already: it may have looked for the last time.
-  if (__atomic_load_n(&from.parked, __ATOMIC_SEQ_CST) != 0 &&
+  if (__atomic_load_n(&from.parked, __ATOMIC_SEQ_CST) == chan::PARKED_ASLEEP &&
       __atomic_exchange_n(&from.wake_other, 0, __ATOMIC_SEQ_CST) != 0)
     return false;
   assisted_ = &t;
@@ -46,7 +51,8 @@ void ChannelTable::turn_begins() {
 }
 
 void ChannelTable::check_assisted() {
-  if (assisted_ != nullptr && __atomic_load_n(&assisted_->shared().parked, __ATOMIC_SEQ_CST) != 0)
+  if (assisted_ != nullptr &&
+      __atomic_load_n(&assisted_->shared().parked, __ATOMIC_SEQ_CST) == chan::PARKED_ASLEEP)
     assisted_->wake_host_thread();
   assisted_ = nullptr;
 }

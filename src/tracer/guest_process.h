@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "emulated_kernel/platform.h"
@@ -176,6 +177,7 @@ class GuestThread final : public HostThread {
   uint8_t* window_room(size_t n) override;
   void window_filled(uint64_t addr, size_t n) override;
   const uint8_t* window_view(uint64_t addr, size_t n) override;
+  std::optional<uint32_t> futex_word(uint64_t addr) override;
 
   // Called by the loop when the channel has rung, or offers a nap.
   void on_ring();
@@ -186,6 +188,7 @@ class GuestThread final : public HostThread {
   void set_task(Task* t) { task_ = t; }
   // Of ChannelTable: the two ends of a hand-over of a CPU.
   chan::Channel& shared() { return *ch_; }
+  bool yields() const { return __atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) == chan::PARKED_YIELDS; }
   int bound_cpu() const { return bound_cpu_; }
   uint32_t id() const { return id_; }
   void wake_host_thread();
@@ -249,6 +252,8 @@ class GuestThread final : public HostThread {
   int tid_ = 0, bound_cpu_ = -1;
   chan::Window in_[chan::MAX_IN];
   uint32_t in_count_ = 0;
+  std::optional<uint32_t> futex_word_;  // that came with the call
+  uint32_t futex_wakes_ = 0;
   chan::Window out_[chan::MAX_OUT];
   uint32_t out_count_ = 0, data_used_ = 0;
 };

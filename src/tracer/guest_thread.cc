@@ -94,14 +94,16 @@ bool GuestThread::is_first() const { return tid_ != 0 && tid_ == process_->host_
 void GuestThread::reply(Action action) {
   ch_->action = action;
   __atomic_store_n(&ch_->no_spin, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&ch_->cpu_taken, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&ch_->kicked, 0, __ATOMIC_RELAXED);
   __atomic_fetch_add(&ch_->reply_seq, 1, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&ch_->parked, __ATOMIC_SEQ_CST) != 0) {
     ChannelTable& table = ChannelTable::instance();
     __atomic_fetch_add(&table.doorbell().wake[id_], 1, __ATOMIC_SEQ_CST);
     const bool left_to_it = state_ != State::gone && table.woken_by_leaver(*this);
-    if (!left_to_it) wake_host_thread();
-    table.woke_sleeper = waited_ && !left_to_it && !(task_ != nullptr && task_->se.handed_over);
+    const bool awake = left_to_it || yields();
+    if (!awake) wake_host_thread();
+    table.woke_sleeper = waited_ && !awake && !(task_ != nullptr && task_->se.handed_over);
   }
 }
 
@@ -372,6 +374,9 @@ void GuestThread::load_event() {
   data_used_ = 0;
   waited_ = false;
   account_naps();
+  futex_wakes_ = ch_->futex_wakes;
+  const uint32_t futex_word = ch_->futex_word;
+  futex_word_ = ch_->futex_known != 0 ? std::optional(futex_word) : std::nullopt;
   in_count_ = std::min(ch_->in_count, MAX_IN);
   std::memcpy(in_, ch_->in, in_count_ * sizeof(Window));
   for (uint32_t i = 0; i < in_count_; ++i) {
@@ -486,6 +491,11 @@ void GuestThread::on_death() {
   }
   if (was == State::gone || task_ == nullptr) return;
   kernel().handle_event(*task_, GuestEvent{GuestEvent::Kind::died, {}, 0, 0});
+}
+
+std::optional<uint32_t> GuestThread::futex_word(uint64_t addr) {
+  if (addr != event_regs_.rdi || futex_wakes_ != ChannelTable::instance().info().futex_wakes) return {};
+  return futex_word_;
 }
 
 void GuestThread::write_outputs() {

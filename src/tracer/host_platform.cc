@@ -52,6 +52,10 @@ void HostPlatform::entropy(void* dst, size_t n) {
   }
 }
 
+void HostPlatform::futex_wakes() {
+  __atomic_fetch_add(&ChannelTable::instance().info().futex_wakes, 1, __ATOMIC_RELEASE);
+}
+
 uint64_t HostPlatform::thread_cpu_ns(HostThread& t) { return static_cast<GuestThread&>(t).cpu_ns(); }
 
 Result<Platform::NewSpace> HostPlatform::new_space(Task& owner) {

@@ -23,9 +23,7 @@ struct UserPtr {
   UserPtr<U> cast() const {
     return UserPtr<U>{addr};
   }
-  UserPtr operator+(int64_t n) const
-    requires(!std::is_void_v<T>)
-  {
+  UserPtr operator+(int64_t n) const requires(!std::is_void_v<T>) {
     return UserPtr{addr + static_cast<uint64_t>(n) * sizeof(T)};
   }
 };
@@ -45,13 +43,17 @@ class UserMemory {
   // An aligned 32-bit word as it is in memory at this moment, never a copy that travelled with the
   // system call (futex words).
   virtual Result<uint32_t> load32(UserAddr addr) = 0;
+  // For a thread that waits for a futex(2) and is in the queue already: the word as it is now, or a copy that
+  // travelled along if nobody was woken since, so that the thread may have been in the queue then.
+  virtual Result<uint32_t> futex_word(UserAddr addr) { return load32(addr); }
   // Atomic compare-and-exchange on an aligned 32-bit word (futex operations). Returns the old
   // value. EFAULT / EINVAL (misaligned).
   virtual Result<uint32_t> cmpxchg32(UserAddr addr, uint32_t expected, uint32_t desired) = 0;
 
-  // Memory of the kernel's that stands for guest memory during a system call, so that data need not pass through one
-  // more buffer. Both are optimisations: empty if there is none. The guest may change what is there at any time.
-  // room: what is put there and reported with filled(), before any other access, is written to [addr, addr + n).
+  // Memory of the kernel's that stands for guest memory during a system call, so that data need not pass
+  // through one more buffer. Both are optimisations: empty if there is none. The guest may change what is
+  // there at any time. room: what is put there and reported with filled(), before any other access, is
+  // written to [addr, addr + n).
   virtual std::span<uint8_t> room(UserAddr /*addr*/, size_t /*n*/) { return {}; }
   virtual void filled(UserAddr /*addr*/, size_t /*n*/) {}
   // The bytes of [addr, addr + n), all of them.

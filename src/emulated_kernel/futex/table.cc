@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "emulated_kernel/platform.h"
+
 namespace starry {
 
 void FutexTable::add(FutexWaiter& w) {
@@ -34,6 +36,7 @@ void FutexTable::wake_one(FutexWaiter& w) {
 Result<int> FutexTable::wake(const FutexKey& key, int count, uint32_t bitset) {
   Bucket& b = bucket(key);
   int woken = 0;
+  platform().futex_wakes();
   for (auto it = b.begin(); it != b.end();) {
     FutexWaiter& w = *it++;
     if (w.key != key) continue;
@@ -48,6 +51,7 @@ Result<int> FutexTable::wake(const FutexKey& key, int count, uint32_t bitset) {
 Result<int> FutexTable::requeue(const FutexKey& from, const FutexKey& to, int nr_wake, int nr_requeue) {
   Bucket& b = bucket(from);
   int done = 0;
+  platform().futex_wakes();
   for (auto it = b.begin(); it != b.end();) {
     if (done - nr_wake >= nr_requeue) break;
     FutexWaiter& w = *it++;
@@ -73,7 +77,7 @@ Result<void> futex_wait(FutexTable& table, UserMemory& mem, const FutexKey& key,
   w.sleeper = &current_sleeper();
   // First in the queue, then the look at the word: no wake-up is lost in between.
   table.add(w);
-  const Result<uint32_t> word = mem.load32(addr);
+  const Result<uint32_t> word = mem.futex_word(addr);
   if (!word.ok() || word.value() != expected) {
     table.remove(w);
     return word.ok() ? Error{EAGAIN} : word.error();

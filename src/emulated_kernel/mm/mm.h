@@ -118,6 +118,7 @@ class Mm final : public RefCounted, public UserMemory {
   std::span<const uint8_t> view(UserAddr addr, size_t n) override;
   Result<std::string> read_cstr(UserAddr addr, size_t max, int too_long) override;
   Result<uint32_t> load32(UserAddr addr) override;
+  Result<uint32_t> futex_word(UserAddr addr) override;
   Result<uint32_t> cmpxchg32(UserAddr addr, uint32_t expected, uint32_t desired) override;
 
   const Vma* find(uint64_t addr) const;  // the vma that contains addr, or null

@@ -101,6 +101,12 @@ Result<uint32_t> Mm::load32(UserAddr addr) {
   return r.ok() && *r == 4 ? Result<uint32_t>(v) : Error{EFAULT};
 }
 
+Result<uint32_t> Mm::futex_word(UserAddr addr) {
+  if (in_current() && range_has(addr, 4, PROT_READ))
+    if (const auto word = current().host->futex_word(addr)) return *word;
+  return load32(addr);
+}
+
 Result<uint32_t> Mm::cmpxchg32(UserAddr addr, uint32_t expected, uint32_t desired) {
   if ((addr & 3) != 0) return Error{EINVAL};
   if (!range_has(addr, 4, PROT_WRITE)) return Error{EFAULT};

@@ -40,20 +40,48 @@ static void wake_other(Channel* ch) {
     sys(__NR_futex, u(&doorbell().wake[(other - 1) % MAX_CHANNELS]), FUTEX_WAKE, 1);
 }
 
+// Two carriers that take turns on one CPU: to yield to each other costs half of what sleeping and waking
+// does. True: the reply is there. Who computes for long, or another program on this CPU, makes it useless.
+static bool yield_for_reply(Channel* ch, uint32_t seen) {
+  constexpr uint64_t MAX_CYCLES = 200'000;  // 50 to 100 us
+  constexpr uint32_t MAX_PENALTY = 256;     // waits
+  Area* area = this_area();
+  if (info().spin == 0 || __atomic_load_n(&ch->cpu_taken, __ATOMIC_ACQUIRE) == 0) return false;
+  if (area->yield_pause != 0) {
+    --area->yield_pause;
+    return false;
+  }
+  __atomic_store_n(&ch->parked, PARKED_YIELDS, __ATOMIC_SEQ_CST);
+  wake_other(ch);
+  const uint64_t start = __builtin_ia32_rdtsc();
+  while (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) == seen) {
+    if (__builtin_ia32_rdtsc() - start > MAX_CYCLES) {
+      area->yield_penalty = area->yield_penalty < MAX_PENALTY / 2 ? 2 * area->yield_penalty + 1 : MAX_PENALTY;
+      area->yield_pause = area->yield_penalty;
+      return false;
+    }
+    sys(__NR_sched_yield);
+  }
+  area->yield_penalty = 0;
+  __atomic_store_n(&ch->parked, PARKED_NOT, __ATOMIC_RELAXED);
+  return true;
+}
+
 void wait_reply(Channel* ch, uint32_t seen) {
   for (uint32_t i = info().spin; i != 0; --i) {
     if (__atomic_load_n(&ch->reply_seq, __ATOMIC_ACQUIRE) != seen) return wake_other(ch);
     if (__atomic_load_n(&ch->no_spin, __ATOMIC_ACQUIRE) != 0) break;
     __builtin_ia32_pause();
   }
-  __atomic_store_n(&ch->parked, 1, __ATOMIC_SEQ_CST);
+  if (yield_for_reply(ch, seen)) return;
+  __atomic_store_n(&ch->parked, PARKED_ASLEEP, __ATOMIC_SEQ_CST);
   wake_other(ch);
   for (;;) {
     const uint32_t word = __atomic_load_n(wake_word(ch), __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) != seen) break;
     sys(__NR_futex, u(wake_word(ch)), FUTEX_WAIT, word);
   }
-  __atomic_store_n(&ch->parked, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&ch->parked, PARKED_NOT, __ATOMIC_RELAXED);
 }
 
 void report(Channel* ch) {
@@ -77,9 +105,27 @@ bool report_call(Channel* ch) {
   return true;
 }
 
+// The word that a futex(2) may wait for, and the time limit. A word that is read before the kernel can put
+// the thread into its queue is as good as one read then unless a wake-up comes between; the counter tells.
+static void precopy_futex(Channel* ch) {
+  const GuestRegs& r = ch->regs;
+  const uint32_t command = static_cast<uint32_t>(r.rsi) & FUTEX_CMD_MASK;
+  if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET) return;
+  ch->futex_wakes = __atomic_load_n(&info().futex_wakes, __ATOMIC_ACQUIRE);
+  ch->futex_known = (r.rdi & 3) == 0 &&
+                    stub_copy(&ch->futex_word, reinterpret_cast<void*>(r.rdi), sizeof ch->futex_word) == 0;
+  constexpr uint32_t TIMESPEC = 16;
+  if (r.r10 == 0 || stub_copy(ch->data, reinterpret_cast<void*>(r.r10), TIMESPEC) != 0) return;
+  ch->in[0] = {r.r10, TIMESPEC, 0};
+  ch->in_count = 1;
+  ch->in_used = TIMESPEC;
+}
+
 void precopy(Channel* ch, uint64_t nr) {
   ch->in_count = 0;
   ch->in_used = 0;
+  ch->futex_known = 0;
+  if (nr == __NR_futex) return precopy_futex(ch);
   if (nr >= PRECOPY_SYSCALLS) return;
   const GuestRegs& r = ch->regs;
   const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};

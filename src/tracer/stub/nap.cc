@@ -39,7 +39,7 @@ NapEnd nap(Channel* ch, uint32_t seen) {
   uint64_t until = static_cast<uint64_t>(t.tv_sec) * 1000000000 + static_cast<uint64_t>(t.tv_nsec) + length;
   t = {static_cast<long>(until / 1000000000), static_cast<long>(until % 1000000000)};
   ch->nap_until = until;
-  __atomic_store_n(&ch->parked, 1, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&ch->parked, PARKED_ASLEEP, __ATOMIC_SEQ_CST);
   __atomic_store_n(&ch->nap, NAP_OFFERED, __ATOMIC_SEQ_CST);
   set_bit(doorbell().naps, ch->id);
   // A kernel that wants something of this thread says so before it looks at the offers for the last time;
@@ -59,7 +59,7 @@ NapEnd nap(Channel* ch, uint32_t seen) {
   uint32_t offered = NAP_OFFERED;
   if (!__atomic_compare_exchange_n(&ch->nap, &offered, NAP_NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
     return NapEnd::taken;
-  __atomic_store_n(&ch->parked, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&ch->parked, PARKED_NOT, __ATOMIC_RELAXED);
   if (!over) return NapEnd::refused;
   ch->napped += length;
   return NapEnd::over;

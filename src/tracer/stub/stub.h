@@ -25,7 +25,9 @@ struct Area {
   uint32_t kicked;
   uint32_t started;    // its first kick is over
   uint32_t kick_gate;  // the trap at stub_gate_trap is to report the kick, not to carry out an action
-  ucontext* frame;     // the host signal frame in which the carrier waits
+  // Yielding did not pay the last time: how often not to try it, from now on and after the next failure.
+  uint32_t yield_pause, yield_penalty;
+  ucontext* frame;  // the host signal frame in which the carrier waits
 };
 static_assert(offsetof(Area, continuation) == 8 && offsetof(Area, guest_sp) == 16 &&
               offsetof(Area, stack) == 24 && offsetof(Area, kicked) == 32);
