@@ -112,8 +112,9 @@ struct Channel {
   uint64_t saved_mask, saved_sp, saved_size;  // from ACT_LOAD_FRAME
   uint32_t saved_flags;
   Window in[MAX_IN];
-  uint64_t nap_until;  // CLOCK_MONOTONIC ns
-  uint64_t napped;     // ns, all naps that the kernel did not take over
+  uint64_t continuation;  // of the stub's: where in the trampoline the guest goes on
+  uint64_t nap_until;     // CLOCK_MONOTONIC ns
+  uint64_t napped;        // ns, all naps that the kernel did not take over
   // Written by the guest with an event, and by the kernel with a reply that says so (`regs_changed`).
   alignas(64) GuestRegs regs;
   // Written by the kernel. What every reply needs is in one cache line.

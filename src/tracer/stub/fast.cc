@@ -8,8 +8,8 @@ namespace starry::stub {
 
 using namespace chan;
 
-static_assert(offsetof(Channel, regs) == 384 && offsetof(GuestRegs, rax) == 104 &&
-              offsetof(GuestRegs, rip) == 128);
+static_assert(offsetof(Channel, continuation) == 344 && offsetof(Channel, regs) == 384 &&
+              offsetof(GuestRegs, rax) == 104 && offsetof(GuestRegs, rip) == 128);
 
 namespace {
 

@@ -1,21 +1,44 @@
 // The way in for rewritten `syscall` instructions (tracer/trampoline.h): a jump in user mode, without a host
 // signal frame. rcx holds the continuation, every other register is the guest's. The guest's stack is not
-// touched. Offsets: Area (stub.h), Channel::regs and GuestRegs (checked in fast.cc).
+// touched. r11 is free as well: `syscall` overwrites it. Offsets: Area (stub.h), Channel and GuestRegs (checked in
+// fast.cc).
+//
+// The carriers of one process find their channel through GS. One that is alone in its process finds it in a
+// variable: where the CPU cannot set GS base in user mode, the host pays dearly for each switch to a thread that
+// has one (3 us on a virtual machine).
     .set AREA_CHANNEL, 0
-    .set AREA_CONTINUATION, 8
-    .set AREA_GUEST_SP, 16
-    .set AREA_STACK, 24
-    .set AREA_KICKED, 32
+    .set AREA_STACK, 8
+    .set AREA_KICKED, 16
+    .set AREA_SIZE, 65536
+    .set CONTINUATION, 344
     .set REGS, 384
+    .data
+    .balign 64
+    .globl stub_fast_target, stub_lone_channel, stub_lone_stack
+stub_fast_target:
+    .quad 0
+stub_lone_channel:
+    .quad 0
+stub_lone_stack:
+    .quad 0
     .text
-    .globl stub_fast_entry
+    .globl stub_fast_entry, stub_fast_lone, stub_fast_shared
     .balign 64
 stub_fast_entry:
-    mov %rcx, %gs:AREA_CONTINUATION
-    mov %rsp, %gs:AREA_GUEST_SP
+    jmp *stub_fast_target(%rip)
+stub_fast_lone:
+    mov stub_lone_channel(%rip), %r11
+    mov %rcx, CONTINUATION(%r11)
+    mov %rsp, REGS+120(%r11)
+    mov stub_lone_stack(%rip), %rsp
+    jmp 1f
+stub_fast_shared:
+    mov %gs:AREA_CHANNEL, %r11
+    mov %rcx, CONTINUATION(%r11)
+    mov %rsp, REGS+120(%r11)
     mov %gs:AREA_STACK, %rsp
-    pushfq
-    mov %gs:AREA_CHANNEL, %rcx
+1:  pushfq
+    mov %r11, %rcx
     pop %r11
     cld
     mov %r8, REGS+0(%rcx)
@@ -33,9 +56,7 @@ stub_fast_entry:
     mov %rdx, REGS+96(%rcx)
     mov %rax, REGS+104(%rcx)
     mov %r11, REGS+136(%rcx)
-    mov %gs:AREA_GUEST_SP, %rax
-    mov %rax, REGS+120(%rcx)
-    mov %gs:AREA_CONTINUATION, %rax
+    mov CONTINUATION(%rcx), %rax
     mov -8(%rax), %rax
     mov %rax, REGS+112(%rcx)
     mov %rax, REGS+128(%rcx)
@@ -48,7 +69,7 @@ stub_fast_entry:
 // before the end may take it from there.
     .globl stub_fast_exit, stub_fast_exit_end
 stub_fast_exit:
-    cmpl $0, %gs:AREA_KICKED
+    cmpl $0, AREA_KICKED-AREA_SIZE(%rsp)
     jne 1f
     mov REGS+0(%rcx), %r8
     mov REGS+8(%rcx), %r9
@@ -67,7 +88,7 @@ stub_fast_exit:
     popfq
     mov REGS+24(%rcx), %r11
     mov REGS+120(%rcx), %rsp
-    jmp *%gs:AREA_CONTINUATION
+    jmp *CONTINUATION(%rcx)
 stub_fast_exit_end:
 1:  call stub_fast_kicked
     hlt

@@ -50,6 +50,20 @@ void init_area(Area* area, Channel* ch) {
   area->stack = u(area) + AREA_SIZE;
 }
 
+// What code that was entered by a jump is told of the carrier.
+void use_lone_entry(const Area* area) {
+  stub_lone_channel = area->channel;
+  stub_lone_stack = area->stack;
+  stub_fast_target = stub_fast_lone;
+}
+
+// No longer alone.
+void use_shared_entry(const Area* area) {
+  if (stub_fast_target == stub_fast_shared) return;
+  sys(__NR_arch_prctl, ARCH_SET_GS, u(area));
+  stub_fast_target = stub_fast_shared;
+}
+
 // The child starts by a sigreturn from a copy of our own frame, placed on its signal stack.
 int64_t clone_carrier(Channel* ch, ucontext* uc) {
   uint32_t slot = ch->new_slot;
@@ -58,6 +72,7 @@ int64_t clone_carrier(Channel* ch, ucontext* uc) {
   Channel* child_ch = channel_of_slot(slot);
   init_area(area, child_ch);
   area->started = 1;
+  use_shared_entry(this_area());
   char* top = reinterpret_cast<char*>(area) + AREA_SIZE;
   char* fp = reinterpret_cast<char*>(uc->uc_mcontext.fpstate);
   size_t fps = fp != nullptr ? fp_size(fp) : 0;
@@ -114,6 +129,7 @@ int64_t fork_process() {
                static_cast<uint64_t>(fds[1]), 0);
   if (m < 0) sys(__NR_exit_group, 1);
   sys(__NR_close, static_cast<uint64_t>(fds[1]));
+  use_lone_entry(this_area());
   return 0;
 }
 
@@ -255,7 +271,7 @@ void on_fault(int sig, siginfo_t* si, void* ctx) {
   }
   if (sig == SIGTRAP && hide_trap(uc)) return;
   if (sig == SIGILL && skip_rewritten(uc)) return;
-  if (sig == SIGSEGV && rip == u(reinterpret_cast<void*>(stub_fast_entry))) {
+  if (sig == SIGSEGV && rip == u(reinterpret_cast<void*>(stub_fast_shared))) {
     // The guest loaded a selector into GS, which changes its base: with the right one the entry works.
     sys(__NR_arch_prctl, ARCH_SET_GS, u(this_area()));
     return;
@@ -360,7 +376,7 @@ extern "C" void stub_main(uint64_t* sp) {
 
   Area* area = area_of_slot(0);
   init_area(area, channel_of_slot(0));
-  sys(__NR_arch_prctl, ARCH_SET_GS, u(area));
+  use_lone_entry(area);
   area->channel->host_tid = static_cast<uint32_t>(sys(__NR_set_tid_address, u(&area->channel->host_tid)));
   struct {
     uint64_t sp;

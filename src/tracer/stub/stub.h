@@ -14,14 +14,12 @@
 
 namespace starry::chan {
 
-// What lies at the start of a carrier's area; its signal stack takes the rest. The GS base of the carrier
-// points to it, so that code which was entered by a jump finds it. fast_entry.S knows the offsets.
+// What lies at the start of a carrier's area; its signal stack takes the rest. fast_entry.S knows the
+// offsets.
 struct Area {
-  Channel* channel;       // 0
-  uint64_t continuation;  // 8: where in the trampoline the guest goes on
-  uint64_t guest_sp;      // 16
-  uint64_t stack;         // 24: top of the stack for calls that come from a trampoline
-  // 32: a kick came while the carrier was in the stub or on its way there; looked at before it leaves.
+  Channel* channel;  // 0
+  uint64_t stack;    // 8: top of the stack for calls that come from a trampoline
+  // 16: a kick came while the carrier was in the stub or on its way there; looked at before it leaves.
   uint32_t kicked;
   uint32_t started;    // its first kick is over
   uint32_t kick_gate;  // the trap at stub_gate_trap is to report the kick, not to carry out an action
@@ -29,8 +27,7 @@ struct Area {
   uint32_t yield_pause, yield_penalty;
   ucontext* frame;  // the host signal frame in which the carrier waits
 };
-static_assert(offsetof(Area, continuation) == 8 && offsetof(Area, guest_sp) == 16 &&
-              offsetof(Area, stack) == 24 && offsetof(Area, kicked) == 32);
+static_assert(offsetof(Area, stack) == 8 && offsetof(Area, kicked) == 16 && AREA_SIZE == 65536);
 inline constexpr uint64_t AREA_HEAD = 256;  // bytes kept for it
 
 }  // namespace starry::chan
@@ -48,6 +45,11 @@ long stub_cmpxchg(uint32_t* p, uint32_t expected, uint32_t desired);
 extern char stub_guard_start[], stub_guard_end[], stub_guard_fixup[], stub_gate_start[], stub_gate_end[];
 // fast_entry.S
 void stub_fast_entry();
+void stub_fast_lone();
+void stub_fast_shared();
+extern void (*stub_fast_target)();
+extern starry::chan::Channel* stub_lone_channel;
+extern uint64_t stub_lone_stack;
 [[noreturn]] void stub_gate_trap();
 extern char stub_gate_trap_return[], stub_fast_exit[], stub_fast_exit_end[];
 
