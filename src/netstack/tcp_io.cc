@@ -1,9 +1,14 @@
 // TCP sockets: sending and receiving.
 #include <algorithm>
 
+#include "emulated_kernel/task/task_sched.h"
 #include "netstack/tcp.h"
 
 namespace starry {
+
+namespace {
+constexpr size_t READER_FIRST = 192 * 1024;  // bytes in flight
+}  // namespace
 
 // sk_stream_error(): a pending error goes before EPIPE.
 Error TcpSocket::stream_error(int flags, int error) {
@@ -59,6 +64,8 @@ Result<size_t> TcpSocket::send(SendMsg& m) {
       return r.error();
     }
     done += r.value();
+    // What is read soon is still in the cache.
+    if (link_ && link_->in_flight(side_) > READER_FIRST) cond_resched();
   }
   return done;
 }

@@ -73,7 +73,8 @@ class TcpLink final : public RefCounted {
   bool writeable(int s) const;  // at least a third of the buffer is free, as poll(2) wants it
   void want_room(int s) { sides_[s].starved = true; }  // SOCK_NOSPACE: tell me when writeable
   size_t unread(int s) const;                          // readable by side s
-  size_t unsent(int s) const;                          // beyond the peer's receive buffer (SIOCOUTQ)
+  size_t in_flight(int s) const { return peer(s).in.size(); }
+  size_t unsent(int s) const;  // beyond the peer's receive buffer (SIOCOUTQ)
   bool fin_received(int s) const { return peer(s).fin; }
   bool fin_sent(int s) const { return sides_[s].fin; }
   uint64_t bytes_sent(int s) const { return sides_[s].sent; }

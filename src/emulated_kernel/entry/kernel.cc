@@ -198,7 +198,15 @@ void Task::wake_up() { scheduler().wake(se, now(), in_task() ? &current().se : n
 
 void yield_current(Task& t) {
   scheduler().yield(t.se, now());
-  if (t.se.state != SchedEntity::State::running) park(t);
+  if (t.se.state == SchedEntity::State::running) return;
+  if (t.host) t.host->will_wait();
+  park(t);
+}
+
+void cond_resched() {
+  if (!in_task()) return;
+  Task& t = current();
+  if (t.se.rt_rank() == 0 && scheduler().queued(t.se.cpu) != 0) yield_current(t);
 }
 
 }  // namespace starry
