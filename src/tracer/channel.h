@@ -80,7 +80,7 @@ struct SignalFrame {
   uint8_t siginfo[128];
 };
 
-inline constexpr uint32_t MAX_IN = 8, MAX_OUT = 32, MAX_OPS = 24;
+inline constexpr uint32_t MAX_IN = 16, MAX_OUT = 32, MAX_OPS = 24;
 inline constexpr uint32_t DATA_SIZE = CHANNEL_SIZE - 8192;
 
 // What the stub answers itself; InfoPage::answer says which call is which word.

@@ -1,4 +1,4 @@
-// The stub's end of the channel: ringing, waiting, and moving guest memory in and out.
+// The stub's end of the channel: ringing, waiting, and what comes with an answer.
 #include <linux/futex.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
@@ -103,57 +103,6 @@ bool report_call(Channel* ch) {
   }
   wait_reply(ch, seen);
   return true;
-}
-
-// The word that a futex(2) may wait for, and the time limit. A word that is read before the kernel can put
-// the thread into its queue is as good as one read then unless a wake-up comes between; the counter tells.
-static void precopy_futex(Channel* ch) {
-  const GuestRegs& r = ch->regs;
-  const uint32_t command = static_cast<uint32_t>(r.rsi) & FUTEX_CMD_MASK;
-  if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET) return;
-  ch->futex_wakes = __atomic_load_n(&info().futex_wakes, __ATOMIC_ACQUIRE);
-  ch->futex_known = (r.rdi & 3) == 0 &&
-                    stub_copy(&ch->futex_word, reinterpret_cast<void*>(r.rdi), sizeof ch->futex_word) == 0;
-  constexpr uint32_t TIMESPEC = 16;
-  if (r.r10 == 0 || stub_copy(ch->data, reinterpret_cast<void*>(r.r10), TIMESPEC) != 0) return;
-  ch->in[0] = {r.r10, TIMESPEC, 0};
-  ch->in_count = 1;
-  ch->in_used = TIMESPEC;
-}
-
-void precopy(Channel* ch, uint64_t nr) {
-  ch->in_count = 0;
-  ch->in_used = 0;
-  ch->futex_known = 0;
-  if (nr == __NR_futex) return precopy_futex(ch);
-  if (nr >= PRECOPY_SYSCALLS) return;
-  const GuestRegs& r = ch->regs;
-  const uint64_t args[6] = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
-  uint32_t used = 0, count = 0;
-  for (const Precopy& p : info().precopy[nr]) {
-    if (p.kind == PC_NONE) break;
-    uint64_t addr = args[p.arg];
-    if (addr == 0) continue;
-    uint32_t room = DATA_SIZE / 2 - used;
-    long len;
-    if (p.kind == PC_STRING) {
-      // Up to the end of the page only: what follows may not be mapped, and the string may end before.
-      uint64_t max = 4096 - (addr & 4095);
-      len = stub_copy_string(reinterpret_cast<char*>(ch->data + used), reinterpret_cast<const char*>(addr),
-                             max < room ? max : room);
-      if (len <= 0) continue;
-    } else {
-      uint64_t n = p.len_arg == 0xff ? p.size : args[p.len_arg] * p.size;
-      if (n == 0 || n > room || (p.len_arg != 0xff && args[p.len_arg] > room)) continue;
-      if (stub_copy(ch->data + used, reinterpret_cast<const void*>(addr), n) != 0) continue;
-      len = static_cast<long>(n);
-    }
-    ch->in[count++] = {addr, static_cast<uint32_t>(len), used};
-    used = (used + static_cast<uint32_t>(len) + 15) & ~15u;
-    if (used >= DATA_SIZE / 2) break;
-  }
-  ch->in_count = count;
-  ch->in_used = used;
 }
 
 bool write_outs(Channel* ch) {

@@ -8,7 +8,7 @@ namespace starry::stub {
 
 using namespace chan;
 
-static_assert(offsetof(Channel, continuation) == 344 && offsetof(Channel, regs) == 384 &&
+static_assert(offsetof(Channel, continuation) == 472 && offsetof(Channel, regs) == 512 &&
               offsetof(GuestRegs, rax) == 104 && offsetof(GuestRegs, rip) == 128);
 
 namespace {

@@ -10,8 +10,8 @@
     .set AREA_STACK, 8
     .set AREA_KICKED, 16
     .set AREA_SIZE, 65536
-    .set CONTINUATION, 344
-    .set REGS, 384
+    .set CONTINUATION, 472
+    .set REGS, 512
     .data
     .balign 64
     .globl stub_fast_target, stub_lone_channel, stub_lone_stack

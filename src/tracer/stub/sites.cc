@@ -23,7 +23,8 @@ Slot slot_at(uint64_t addr) {
   return {base, *reinterpret_cast<const uint64_t*>(p + T_RETURN), p[T_KIND], p[T_LENGTH]};
 }
 
-// The supervisor is done with the instruction at `site` when this returns: until then its bytes are of both kinds.
+// The supervisor is done with the instruction at `site` when this returns: until then its bytes are of both
+// kinds.
 void wait_for_patch(uint64_t site) {
   while (__atomic_load_n(&channel_of_slot(0)->patch_site, __ATOMIC_ACQUIRE) == site) __builtin_ia32_pause();
 }

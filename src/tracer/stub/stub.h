@@ -109,8 +109,9 @@ bool report_call(chan::Channel* ch);
 inline void take_result(chan::Channel* ch) {
   if (!ch->regs_changed) ch->regs.rax = ch->rax;
 }
-// Copies the declared inputs of a system call into the channel. What faults is left out: the kernel
-// finds out when it looks.
+// precopy.cc
+// Copies the inputs of a system call into the channel. What faults is left out: the kernel finds out when it
+// looks.
 void precopy(chan::Channel* ch, uint64_t nr);
 // Copies the outputs to the guest's memory; false after a fault.
 bool write_outs(chan::Channel* ch);

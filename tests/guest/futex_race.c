@@ -1,0 +1,101 @@
+// No wake-up is lost between the look at a futex word and the sleep: threads and processes hand a turn around
+// as fast as they can, and one changes the word without waking anybody, which may only cost the others
+// another look.
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PLAYERS = 4, ROUNDS = 3000, PATIENCE_S = 20 };
+
+struct shared {
+  _Atomic uint32_t word;  // low byte: whose turn; the rest: noise
+  _Atomic uint32_t done, lost;
+};
+static struct shared* s;
+static int flag;
+
+static long futex(int op, uint32_t v, const struct timespec* t) {
+  return syscall(SYS_futex, &s->word, op | flag, v, t, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+static void play(uint32_t me) {
+  const struct timespec patience = {PATIENCE_S, 0};
+  for (int i = 0; i < ROUNDS; ++i) {
+    uint32_t v;
+    while (((v = atomic_load(&s->word)) & 0xff) != me)
+      if (futex(FUTEX_WAIT, v, &patience) != 0 && errno == ETIMEDOUT) {
+        atomic_fetch_add(&s->lost, 1);
+        return;
+      }
+    // Only the one whose turn it is changes the low byte.
+    uint32_t next = (me + 1) % PLAYERS;
+    do v = atomic_load(&s->word);
+    while (!atomic_compare_exchange_weak(&s->word, &v, (v & ~0xffU) | next));
+    futex(FUTEX_WAKE, PLAYERS, NULL);
+  }
+  atomic_fetch_add(&s->done, 1);
+}
+
+static void noise(void) {
+  while (atomic_load(&s->done) + atomic_load(&s->lost) < PLAYERS) {
+    atomic_fetch_add(&s->word, 0x100);
+    sched_yield();
+  }
+}
+
+static void* thread(void* arg) {
+  play((uint32_t)(uintptr_t)arg);
+  return NULL;
+}
+
+static void* noise_thread(void* arg) {
+  noise();
+  return arg;
+}
+
+static void report(const char* what) {
+  printf("%s: %u done, %u lost\n", what, atomic_load(&s->done), atomic_load(&s->lost));
+  fflush(stdout);
+  atomic_store(&s->word, 0);
+  atomic_store(&s->done, 0);
+  atomic_store(&s->lost, 0);
+}
+
+static void threads(void) {
+  pthread_t t[PLAYERS + 1];
+  for (uintptr_t i = 0; i < PLAYERS; ++i) pthread_create(&t[i], NULL, thread, (void*)i);
+  pthread_create(&t[PLAYERS], NULL, noise_thread, NULL);
+  for (int i = 0; i <= PLAYERS; ++i) pthread_join(t[i], NULL);
+}
+
+static void processes(void) {
+  for (uint32_t i = 0; i < PLAYERS; ++i)
+    if (fork() == 0) {
+      play(i);
+      _exit(0);
+    }
+  if (fork() == 0) {
+    noise();
+    _exit(0);
+  }
+  while (wait(NULL) > 0) continue;
+}
+
+int main(void) {
+  s = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  processes();
+  report("processes");
+  flag = FUTEX_PRIVATE_FLAG;
+  threads();
+  report("threads");
+  return 0;
+}
