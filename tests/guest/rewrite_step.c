@@ -1,5 +1,6 @@
 // Single steps (trap flag) over hot system calls: one trap after each of the program's own instructions, at
 // its address, and none elsewhere. A handler that runs at each of them must find the registers in order.
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,6 +56,11 @@ static void run(const char* name, long (*f)(int)) {
   }
 }
 
+static void* sleeper(void* arg) {
+  for (;;) pause();
+  return arg;
+}
+
 int main(void) {
   struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
   sigaction(SIGTRAP, &sa, NULL);
@@ -62,5 +68,10 @@ int main(void) {
   run("after", after);
   run("both", both);
   run("jumped", jumped);
+  // The way into the stub is another one for threads that share a process.
+  pthread_t t;
+  pthread_create(&t, NULL, sleeper, NULL);
+  run("before", before);
+  run("after", after);
   return 0;
 }
