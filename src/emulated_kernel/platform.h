@@ -88,7 +88,7 @@ class HostThread {
   virtual void will_wait() {}
   // Binds the carrier to the host CPU that stands for an emulated one.
   virtual void bind_cpu(int emulated_cpu) = 0;
-  // A new carrier in the same address space whose first event is EventKind::started. It starts with
+  // A new carrier in the same address space, which waits for resume(). It starts with
   // a copy of this thread's registers and FP state; the caller then edits the new regs(). `tls`
   // non-zero sets fs_base. EAGAIN.
   virtual Result<std::unique_ptr<HostThread>> clone_thread(Task& child) = 0;
@@ -136,8 +136,8 @@ class Platform {
   virtual std::string host_cpuinfo() { return {}; }
   // Bytes of an address space that are in memory; 0: unknown.
   virtual uint64_t resident_bytes(HostSpace&) { return 0; }
-  // What the host's /proc/PID/pagemap (proc(5)) says of the pages from `addr` on, without frame numbers. How many
-  // entries there are; 0: unknown.
+  // What the host's /proc/PID/pagemap (proc(5)) says of the pages from `addr` on, without frame numbers. How
+  // many entries there are; 0: unknown.
   virtual size_t page_map(HostSpace&, uint64_t /*addr*/, std::span<uint64_t> /*entries*/) { return 0; }
   // An empty address space (only the stub, vdso and vvar) with one carrier stopped in its stub.
   // `image` receives the maps the host put there and the guest keeps (vdso, vvar).

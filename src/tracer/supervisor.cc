@@ -207,8 +207,9 @@ void Supervisor::watch_children() {
     }
     int pid = info.si_pid;
     host_platform.post([pid] {
+      LeftChannels::instance().process_gone(pid);
       GuestProcess* found = GuestProcess::find(pid);
-      if (found == nullptr || found->threads.empty()) return;
+      if (found == nullptr) return;
       Ref<GuestProcess> p(found);
       p->dead = true;
       auto threads = p->threads;

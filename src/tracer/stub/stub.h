@@ -14,8 +14,9 @@
 
 namespace starry::chan {
 
-// What lies at the start of a carrier's area; its signal stack takes the rest. The GS base of the carrier
-// points to it, so that code which was entered by a jump finds it. fast_entry.S knows the offsets.
+// What lies at the end of a carrier's area; its signal stack takes the rest, down from there. They share a
+// page, so that fork(2) has one less to copy. The GS base of the carrier points to it, so that code which was
+// entered by a jump finds it. fast_entry.S knows the offsets.
 struct Area {
   Channel* channel;       // 0
   uint64_t continuation;  // 8: where in the trampoline the guest goes on
@@ -29,7 +30,9 @@ struct Area {
 };
 static_assert(offsetof(Area, continuation) == 8 && offsetof(Area, guest_sp) == 16 &&
               offsetof(Area, stack) == 24 && offsetof(Area, kicked) == 32);
-inline constexpr uint64_t AREA_HEAD = 256;  // bytes kept for it
+inline constexpr uint64_t AREA_END = 256;  // bytes kept for it
+inline constexpr uint64_t SIGNAL_STACK_SIZE = AREA_SIZE - AREA_END;
+static_assert(sizeof(Area) < AREA_END);
 
 }  // namespace starry::chan
 
@@ -62,7 +65,7 @@ inline long sys(long nr, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_
 inline uint64_t u(const void* p) { return reinterpret_cast<uint64_t>(p); }
 
 inline chan::Area* area_of_slot(uint32_t slot) {
-  return reinterpret_cast<chan::Area*>(chan::AREAS_ADDR + slot * chan::AREA_SIZE);
+  return reinterpret_cast<chan::Area*>(chan::area_start(slot) + chan::SIGNAL_STACK_SIZE);
 }
 inline chan::Channel* channel_of_slot(uint32_t slot) {
   return reinterpret_cast<chan::Channel*>(chan::CHANNELS_ADDR + slot * chan::CHANNEL_SIZE);
@@ -73,11 +76,12 @@ inline chan::Doorbell& doorbell() { return *reinterpret_cast<chan::Doorbell*>(ch
 // Everything but the first lines of fast_entry.S runs on the signal stack, so the stack pointer names the
 // area.
 inline chan::Area* this_area() {
-  return reinterpret_cast<chan::Area*>(u(__builtin_frame_address(0)) & ~(chan::AREA_SIZE - 1));
+  return reinterpret_cast<chan::Area*>((u(__builtin_frame_address(0)) & ~(chan::AREA_SIZE - 1)) +
+                                       chan::SIGNAL_STACK_SIZE);
 }
+inline uint64_t signal_stack_of(const chan::Area* area) { return u(area) - chan::SIGNAL_STACK_SIZE; }
 
 struct Globals {
-  int socket = chan::FD_SOCKET;
   uint64_t vdso = 0;
   long supervisor = 0;  // its pid
 };
@@ -94,7 +98,8 @@ inline uint32_t last_reply(const chan::Channel* ch) {
 uint32_t* wake_word(const chan::Channel* ch);
 // Rings for the event that is in the channel.
 void ring(chan::Channel* ch);
-// Waits for a reply after the one numbered `seen`.
+// Waits for a reply after the one numbered `seen`. A new carrier begins with that, and with 0: the first
+// reply may have come before it.
 void wait_reply(chan::Channel* ch, uint32_t seen);
 // Rings for the event that is in the channel and waits for the kernel's answer.
 void report(chan::Channel* ch);
