@@ -19,6 +19,7 @@ ChannelTable& ChannelTable::instance() {
 }
 
 bool ChannelTable::init() {
+  calm.look_at_machine();
   info_fd_ = memfd_create("starry-info", MFD_CLOEXEC);
   if (info_fd_ < 0 || ftruncate(info_fd_, INFO_SIZE + DOORBELL_SIZE) != 0) return false;
   void* p = mmap(nullptr, INFO_SIZE + DOORBELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, info_fd_, 0);
@@ -59,6 +60,11 @@ GuestThread* ChannelTable::next_rung() {
     if (t->rang()) return t;
   }
   return nullptr;
+}
+
+void ChannelTable::calm_down(uint32_t calls) {
+  calm.begin(calls, platform().monotonic_ns());
+  if (calm.now()) __atomic_store_n(&info_->spin, 0, __ATOMIC_RELAXED);
 }
 
 int64_t ChannelTable::next_nap() {

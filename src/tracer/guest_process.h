@@ -9,6 +9,7 @@
 
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/sync/wait.h"
+#include "tracer/calm.h"
 #include "tracer/channel.h"
 #include "tracer/channel_memory.h"
 #include "tracer/owned_fd.h"
@@ -57,6 +58,9 @@ class ChannelTable {
   // A carrier whose call had to wait was woken on an idle CPU: it takes longer to ring again than spinning
   // for it is worth.
   bool woke_sleeper = false;
+  Calm calm;
+  // Before an action that takes pages away: nobody spins from now on.
+  void calm_down(uint32_t calls);
 
   // A thread whose call has to wait spins a moment longer: if another gets its CPU, it wakes that one's
   // carrier.

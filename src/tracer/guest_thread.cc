@@ -65,6 +65,7 @@ bool GuestThread::leave_carrier() {
   task_ = nullptr;  // it may be gone
   if (process_->threads.empty()) {
     process_->ends_itself = true;
+    ChannelTable::instance().calm_down(Calm::EXIT);
     reply(ACT_EXIT_GROUP);
     return false;
   }
@@ -295,7 +296,10 @@ Result<GuestThread::Forked> GuestThread::fork_process() {
   Result<int64_t> pid = Error{EAGAIN};
   if (t->attached()) {
     MutexGuard guard(process_->fd_lock);
-    if (process_->send_fds(fds, 2)) pid = run_action(ACT_FORK);
+    if (process_->send_fds(fds, 2)) {
+      ChannelTable::instance().calm_down(Calm::FORK);
+      pid = run_action(ACT_FORK);
+    }
   }
   if (pid.ok() && !process->set_pid(static_cast<int>(*pid))) pid = Error{EAGAIN};
   if (!pid.ok()) {
