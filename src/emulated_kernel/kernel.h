@@ -28,11 +28,10 @@ struct GuestEvent {
     syscall,    // regs().rax holds the number
     kicked,     // interrupted in user mode after kick()
     fault,      // a synchronous host signal; siginfo says which
-    started,    // first event of a new carrier
     bad_frame,  // resume_signal could not write its frame
     died,       // the host process or thread is gone (kill -9 from outside)
   } kind;
-  SigInfo info;            // for fault
+  SigInfo info;  // for fault
   uint64_t trap_no = 0, error_code = 0;
 };
 

@@ -89,7 +89,7 @@ class HostThread {
   virtual void will_wait() {}
   // Binds the carrier to the host CPU that stands for an emulated one.
   virtual void bind_cpu(int emulated_cpu) = 0;
-  // A new carrier in the same address space whose first event is EventKind::started. It starts with
+  // A new carrier in the same address space, which waits for resume(). It starts with
   // a copy of this thread's registers and FP state; the caller then edits the new regs(). `tls`
   // non-zero sets fs_base. EAGAIN.
   virtual Result<std::unique_ptr<HostThread>> clone_thread(Task& child) = 0;

@@ -10,17 +10,25 @@
 
 namespace starry::chan {
 
-// Fixed places inside the window that mm/mm.h keeps free of guest mappings (GUEST_RESERVED_*).
-inline constexpr uint64_t STUB_ADDR = 0x6f0000000000;      // text and data of the stub
-inline constexpr uint64_t INFO_ADDR = 0x6f1000000000;      // InfoPage (read-only), then Doorbell
-inline constexpr uint64_t CHANNELS_ADDR = 0x6f2000000000;  // Channel[MAX_SLOTS], shared
-inline constexpr uint64_t AREAS_ADDR = 0x6f3000000000;     // Area[MAX_SLOTS], private
-
-inline constexpr uint64_t STUB_SIZE = 0x1000000;  // at most
-
 inline constexpr uint32_t MAX_SLOTS = 4096;           // carriers per address space
 inline constexpr uint64_t CHANNEL_SIZE = 128 * 1024;  // bytes per channel
-inline constexpr uint64_t AREA_SIZE = 64 * 1024;      // per carrier: Area, then its signal stack
+inline constexpr uint64_t AREA_SIZE = 64 * 1024;      // per carrier: its signal stack, then Area
+
+// Fixed places inside the window that mm/mm.h keeps free of guest mappings (GUEST_RESERVED_*). What a process
+// with few threads touches lies within 2 MiB, that is one page of its page table: each further page costs at
+// fork, exec and exit, most of all where a hypervisor shadows it. CMakeLists.txt knows STUB_ADDR.
+inline constexpr uint64_t AREAS_ADDR = 0x6f0000040000;  // of carriers, private; that of slot 0 is the last
+inline constexpr uint64_t STUB_ADDR = AREAS_ADDR + MAX_SLOTS * AREA_SIZE;  // text and data of the stub
+inline constexpr uint64_t STUB_SIZE = 256 * 1024;                          // at most
+inline constexpr uint64_t INFO_ADDR = STUB_ADDR + STUB_SIZE;               // InfoPage (read-only)
+inline constexpr uint64_t INFO_SIZE = 16 * 1024;
+inline constexpr uint64_t DOORBELL_ADDR = INFO_ADDR + INFO_SIZE;
+inline constexpr uint64_t DOORBELL_SIZE = 320 * 1024;
+inline constexpr uint64_t CHANNELS_ADDR = DOORBELL_ADDR + DOORBELL_SIZE;  // Channel[MAX_SLOTS], shared
+static_assert(STUB_ADDR == 0x6f0010040000);
+inline constexpr uint64_t area_start(uint32_t slot) {
+  return AREAS_ADDR + (MAX_SLOTS - 1 - slot) * AREA_SIZE;
+}
 
 // The host signal of a kick, SIGURG: one that nothing else sends and that does no harm to a process without
 // the stub. Not a real-time one, which the host refuses when too many are queued (RLIMIT_SIGPENDING).
@@ -32,7 +40,6 @@ enum Event : uint32_t {
   EV_SYSCALL_FAST,  // one that was rewritten
   EV_KICKED,
   EV_FAULT,
-  EV_STARTED,
   EV_DONE,       // an action that is not a resume is finished; op_result holds its value
   EV_BAD_FRAME,  // ACT_SIGNAL could not write the frame
 };
@@ -117,7 +124,8 @@ struct Channel {
   uint64_t napped;        // ns, all naps that the kernel did not take over
   // Written by the guest with an event, and by the kernel with a reply that says so (`regs_changed`).
   alignas(64) GuestRegs regs;
-  // Written by the kernel. What every reply needs is in one cache line.
+  // Written by the kernel. What every reply needs is in one cache line. The first reply to a carrier is
+  // number 1.
   alignas(64) uint32_t reply_seq;
   uint32_t action;
   uint32_t out_count;
@@ -142,7 +150,7 @@ struct Channel {
 };
 static_assert(sizeof(Channel) <= 8192);
 
-// Who has rung, and who offers a nap. Shared by all guest processes, so a bit only says "look at this
+// Who offers a nap. Shared by all guest processes, so a bit only says "look at this
 // channel".
 inline constexpr uint32_t DOORBELL_WORDS = 1024;
 inline constexpr uint32_t MAX_CHANNELS = DOORBELL_WORDS * 64;
@@ -152,7 +160,7 @@ struct DoorbellBits {
 };
 struct Doorbell {
   alignas(64) uint32_t sleeping;  // futex word: 1 while the supervisor sleeps
-  DoorbellBits rung, naps;
+  DoorbellBits naps;
   // Futex words, by channel number, that change with each wake-up of a sleeping carrier. Here and not in the
   // channel, so that the carrier of another process can wake it.
   alignas(64) uint32_t wake[MAX_CHANNELS];
@@ -175,9 +183,6 @@ struct InfoPage {
   Precopy precopy[PRECOPY_SYSCALLS][MAX_PRECOPY];
   alignas(64) uint32_t futex_wakes;  // changes with each futex operation that wakes or moves waiters
 };
-inline constexpr uint64_t INFO_SIZE = 16 * 1024;
-inline constexpr uint64_t DOORBELL_ADDR = INFO_ADDR + INFO_SIZE;
-inline constexpr uint64_t DOORBELL_SIZE = 320 * 1024;
 static_assert(sizeof(InfoPage) <= INFO_SIZE && sizeof(Doorbell) <= DOORBELL_SIZE);
 
 // First message of a new process to the supervisor, and the answer: ranges to unmap.

@@ -19,6 +19,7 @@ ChannelTable& ChannelTable::instance() {
 }
 
 bool ChannelTable::init() {
+  calm.look_at_machine();
   info_fd_ = memfd_create("starry-info", MFD_CLOEXEC);
   if (info_fd_ < 0 || ftruncate(info_fd_, INFO_SIZE + DOORBELL_SIZE) != 0) return false;
   void* p = mmap(nullptr, INFO_SIZE + DOORBELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, info_fd_, 0);
@@ -53,22 +54,21 @@ void ChannelTable::unpoll(GuestThread* t) {
 }
 
 GuestThread* ChannelTable::next_rung() {
-  constexpr uint32_t DOORBELL_EVERY = 16;  // also while polled threads ring all the time
-  if (++polls_ % DOORBELL_EVERY != 0) {
-    for (size_t i = 0, n = polled_.size(); i < n; ++i) {
-      if (next_polled_ >= n) next_polled_ = 0;
-      GuestThread* t = polled_[next_polled_++];
-      if (t->rang()) return t;
-    }
-  }
-  for (int64_t id; (id = next(doorbell_->rung, pending_rung_)) >= 0;)
-    if (GuestThread* t = get(static_cast<uint32_t>(id))) return t;
-  for (GuestThread* t : polled_)
+  for (size_t i = 0, n = polled_.size(); i < n; ++i) {
+    if (next_polled_ >= n) next_polled_ = 0;
+    GuestThread* t = polled_[next_polled_++];
     if (t->rang()) return t;
+  }
   return nullptr;
 }
 
-int64_t ChannelTable::next(DoorbellBits& from, DoorbellBits& pending) {
+void ChannelTable::calm_down(uint32_t calls) {
+  calm.begin(calls, platform().monotonic_ns());
+  if (calm.now()) __atomic_store_n(&info_->spin, 0, __ATOMIC_RELAXED);
+}
+
+int64_t ChannelTable::next_nap() {
+  DoorbellBits &from = doorbell_->naps, &pending = pending_naps_;
   for (uint32_t s = 0; s < DOORBELL_WORDS / 64; ++s) {
     if (__atomic_load_n(&from.summary[s], __ATOMIC_ACQUIRE) != 0)
       pending.summary[s] |= __atomic_exchange_n(&from.summary[s], 0, __ATOMIC_SEQ_CST);
@@ -90,10 +90,8 @@ int64_t ChannelTable::next(DoorbellBits& from, DoorbellBits& pending) {
 bool ChannelTable::anything() const {
   for (const GuestThread* t : polled_)
     if (t->rang()) return true;
-  for (const DoorbellBits* b : {&doorbell_->rung, &doorbell_->naps})
-    for (const uint64_t& s : b->summary)
-      if (__atomic_load_n(&s, __ATOMIC_SEQ_CST) != 0) return true;
-  return false;
+  return std::any_of(std::begin(doorbell_->naps.summary), std::end(doorbell_->naps.summary),
+                     [](const uint64_t& s) { return __atomic_load_n(&s, __ATOMIC_SEQ_CST) != 0; });
 }
 
 void ChannelTable::allow_naps(bool allow) {

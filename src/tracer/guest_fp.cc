@@ -43,7 +43,7 @@ T load(const std::vector<uint8_t>& from, size_t at) {
 Result<Found> find_state(Task& t) {
   constexpr uint64_t TOP_BYTES = 20 * 1024, ALIGN = 64;
   auto* carrier = static_cast<GuestThread*>(t.host.get());
-  const uint64_t end = chan::AREAS_ADDR + (carrier->slot() + 1) * chan::AREA_SIZE;
+  const uint64_t end = chan::area_start(carrier->slot()) + chan::AREA_SIZE;
   const Ref<Mm> mm = t.mm;
   if (!carrier->enter_frame().ok()) return Error{EIO};
   std::vector<uint8_t> top(TOP_BYTES);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -58,10 +59,11 @@ Ending& ending() {
 
 }  // namespace
 
-GuestProcess::GuestProcess(int pid, int socket, int channels_fd)
-    : pid_(0), socket_(socket), channels_fd_(channels_fd), used_(MAX_SLOTS, false) {
-  if (pid > 0) set_pid(pid);
-}
+GuestProcess::GuestProcess(OwnedFd socket, ChannelMemory channels, std::shared_ptr<SpareChannels> parent)
+    : socket_(std::move(socket)),
+      channels_(std::move(channels)),
+      parent_channels_(std::move(parent)),
+      used_(MAX_SLOTS, false) {}
 
 GuestProcess::~GuestProcess() {
   {
@@ -75,16 +77,31 @@ GuestProcess::~GuestProcess() {
     Ending::kill_by(pidfd_);
     close(pidfd_);
   }
-  if (channels_ != nullptr) munmap(channels_, MAX_SLOTS * CHANNEL_SIZE);
-  if (channels_fd_ >= 0) close(channels_fd_);
-  if (socket_ >= 0) close(socket_);
+  if (pid_ <= 0 || parent_channels_ == nullptr || had_threads) return;
+  if (dead)
+    LeftChannels::reuse(std::move(channels_), first_slot_, *parent_channels_);
+  else
+    LeftChannels::instance().add(pid_, std::move(channels_), first_slot_, std::move(parent_channels_));
 }
 
-void GuestProcess::set_pid(int pid) {
+bool GuestProcess::set_pid(int pid) {
+  siginfo_t info{};
+  if (pid <= 0 || waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+    return false;
+  std::lock_guard lock(registry().mutex);
+  GuestProcess*& known = registry().by_pid[pid];
+  if (known != nullptr) return false;
+  known = this;
   pid_ = pid;
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  std::lock_guard lock(registry().mutex);
-  registry().by_pid[pid] = this;
+  return true;
+}
+
+ChannelMemory GuestProcess::take_channels() {
+  if (spare_channels_->empty()) return ChannelMemory::make();
+  ChannelMemory m = std::move(spare_channels_->back());
+  spare_channels_->pop_back();
+  return m;
 }
 
 GuestProcess* GuestProcess::find(int pid) {
@@ -98,14 +115,6 @@ bool GuestProcess::ended() const {
   if (pidfd_ < 0) return kill(pid_, 0) != 0;
   pollfd p{pidfd_, POLLIN, 0};
   return poll(&p, 1, 0) > 0;
-}
-
-bool GuestProcess::map_channels() {
-  void* p = mmap(nullptr, MAX_SLOTS * CHANNEL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                 channels_fd_, 0);
-  if (p == MAP_FAILED) return false;
-  channels_ = static_cast<uint8_t*>(p);
-  return true;
 }
 
 Result<size_t> GuestProcess::peek(uint64_t addr, void* dst, size_t n) {
@@ -128,6 +137,7 @@ uint32_t GuestProcess::take_slot(uint32_t want) {
     // host_tid is cleared by the host when the former carrier has left its stack.
     if (!used_[s] && __atomic_load_n(&channel(s)->host_tid, __ATOMIC_ACQUIRE) == 0) {
       used_[s] = true;
+      if (want < MAX_SLOTS) first_slot_ = s;
       next_slot_ = want < MAX_SLOTS ? next_slot_ : (s + 1) % 64 == 0 ? 0 : s + 1;
       return s;
     }
@@ -151,7 +161,7 @@ bool GuestProcess::send_fds(const int* fds, int count) {
   c->cmsg_len = CMSG_LEN(static_cast<size_t>(count) * sizeof(int));
   std::memcpy(CMSG_DATA(c), fds, static_cast<size_t>(count) * sizeof(int));
   ssize_t r;
-  do r = sendmsg(socket_, &m, MSG_NOSIGNAL);
+  do r = sendmsg(socket_.get(), &m, MSG_NOSIGNAL);
   while (r < 0 && errno == EINTR);
   return r == 1;
 }

@@ -10,7 +10,9 @@
 
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/sync/wait.h"
+#include "tracer/calm.h"
 #include "tracer/channel.h"
+#include "tracer/channel_memory.h"
 #include "tracer/owned_fd.h"
 #include "tracer/rewriter.h"
 
@@ -40,14 +42,14 @@ class ChannelTable {
     GuestThread* t = slots_[id].load(std::memory_order_acquire);
     return t == RESERVED ? nullptr : t;
   }
-  // Threads that run in user mode or carry out an action: their events are looked for in their channels. All
-  // others ring the doorbell. On the kernel thread.
+  // Threads that run in user mode or carry out an action: their events are looked for in their channels. On
+  // the kernel thread.
   void poll(GuestThread* t) { polled_.push_back(t); }
   void unpoll(GuestThread* t);
   // Next thread that may have an event, or null.
   GuestThread* next_rung();
   // Next channel that offers a nap, or -1.
-  int64_t next_nap() { return next(doorbell_->naps, pending_naps_); }
+  int64_t next_nap();
   bool anything() const;  // one of the two would find something
   // Whether carriers may do short sleeps on their own.
   void allow_naps(bool allow);
@@ -57,6 +59,9 @@ class ChannelTable {
   // A carrier whose call had to wait was woken on an idle CPU: it takes longer to ring again than spinning
   // for it is worth.
   bool woke_sleeper = false;
+  Calm calm;
+  // Before an action that takes pages away: nobody spins from now on.
+  void calm_down(uint32_t calls);
 
   // A thread whose call has to wait spins a moment longer: if another gets its CPU, it wakes that one's
   // carrier.
@@ -70,16 +75,13 @@ class ChannelTable {
   void wake();  // from any thread
 
  private:
-  // `pending`: what was taken from the doorbell and is not yet handled. Not on the stack: the loop
-  // changes fibers.
-  int64_t next(chan::DoorbellBits& from, chan::DoorbellBits& pending);
-
   static inline GuestThread* const RESERVED = reinterpret_cast<GuestThread*>(1);
 
   int info_fd_ = -1;
   chan::InfoPage* info_ = nullptr;
   chan::Doorbell* doorbell_ = nullptr;
-  chan::DoorbellBits pending_rung_{}, pending_naps_{};
+  // What was taken from the doorbell and is not yet handled. Not on the stack: the loop changes fibers.
+  chan::DoorbellBits pending_naps_{};
   std::atomic<GuestThread*> slots_[chan::MAX_CHANNELS] = {};  // half a MiB: never written at the start
   std::atomic<uint32_t> next_id_{0};
   void stop_spinning();
@@ -89,7 +91,6 @@ class ChannelTable {
   GuestThread* assisted_ = nullptr;  // another carrier was asked to wake its carrier
   uint32_t leaver_turns_ = 0, assisted_turns_ = 0;
   size_t next_polled_ = 0;
-  uint32_t polls_ = 0;
 };
 
 // A host thread that waits in the stub, and what the kernel knows of it. It outlives the guest thread that it
@@ -106,23 +107,24 @@ struct Carrier {
 
 class GuestProcess final : public HostSpace {
  public:
-  // Takes over all descriptors. `pid` is a child of the supervisor.
-  GuestProcess(int pid, int socket, int channels_fd);
+  // Before its process is there. `parent`: what its parent keeps of the channels of former children.
+  GuestProcess(OwnedFd socket, ChannelMemory channels, std::shared_ptr<SpareChannels> parent);
   ~GuestProcess() override;
-  bool map_channels();
 
   Result<size_t> peek(uint64_t addr, void* dst, size_t n) override;
   Result<size_t> poke(uint64_t addr, const void* src, size_t n) override;
   int host_pid() const override { return pid_; }
 
-  void set_pid(int pid);
+  // False if it is no child of the supervisor, or the process of another: a guest said it.
+  bool set_pid(int pid);
   // The one with this host pid, or null.
   static GuestProcess* find(int pid);
   // Whether the host process has ended, also before anybody noticed.
   bool ended() const;
-  chan::Channel* channel(uint32_t slot) {
-    return reinterpret_cast<chan::Channel*>(channels_ + slot * chan::CHANNEL_SIZE);
-  }
+  chan::Channel* channel(uint32_t slot) { return channels_.channel(slot); }
+  // Channels for a child.
+  ChannelMemory take_channels();
+  const std::shared_ptr<SpareChannels>& spare_channels() const { return spare_channels_; }
   // A slot whose former carrier is gone for certain; MAX_SLOTS when all are taken.
   uint32_t take_slot(uint32_t want = chan::MAX_SLOTS);
   void release_slot(uint32_t slot) { used_[slot] = false; }
@@ -139,8 +141,11 @@ class GuestProcess final : public HostSpace {
   Rewriter rewriter{*this};
 
  private:
-  int pid_, pidfd_ = -1, socket_, channels_fd_;
-  uint8_t* channels_ = nullptr;
+  int pid_ = 0, pidfd_ = -1;
+  OwnedFd socket_;
+  ChannelMemory channels_;
+  uint32_t first_slot_ = 0;
+  std::shared_ptr<SpareChannels> parent_channels_, spare_channels_ = std::make_shared<SpareChannels>();
   std::vector<bool> used_;
   uint32_t next_slot_ = 0;
 };
@@ -202,8 +207,7 @@ class GuestThread final : public HostThread {
 
  private:
   enum class State : uint8_t {
-    starting,  // no event yet
-    in_kernel,
+    in_kernel,  // also before it has started: it finds the first reply in its channel
     in_guest,
     busy,  // runs an action for the kernel; a fiber waits for EV_DONE
     gone,
@@ -221,7 +225,6 @@ class GuestThread final : public HostThread {
   Result<int64_t> run_action(chan::Action action);
   // Puts operations into the channel, and descriptors on their way; ENOMEM.
   Result<void> send_ops(std::span<const HostOp> ops);
-  void wait_for_start();
   bool is_first() const;
   // For a new thread: a carrier that waits for one, with a copy of our frame; null if there is none.
   std::unique_ptr<GuestThread> reuse_carrier();
@@ -236,10 +239,8 @@ class GuestThread final : public HostThread {
   GuestRegs regs_{}, event_regs_{};  // event_regs_: what the stub has in the channel
   chan::Answers answers_;            // what was published
   uint64_t host_fs_ = 0;             // fs_base that the carrier has
-  State state_ = State::starting;
-  bool resume_wanted_ = false;  // resume() came before the first event
-  bool waited_ = false;         // the call gave up its emulated CPU
-  bool kick_wanted_ = false;    // kick() came after it, or while resume_signal() waited for the event
+  State state_ = State::in_kernel;
+  bool waited_ = false;  // the call gave up its emulated CPU
   Fiber* waiter_ = nullptr;
   bool gathering_ = false;
   std::vector<HostOp> gathered_;

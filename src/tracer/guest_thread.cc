@@ -27,6 +27,8 @@ using namespace chan;
 GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
     : process_(std::move(process)), slot_(slot), ch_(process_->channel(slot)) {
   seen_ring_ = __atomic_load_n(&ch_->ring_seq, __ATOMIC_ACQUIRE);
+  __atomic_store_n(&ch_->reply_seq, 0, __ATOMIC_RELEASE);
+  __atomic_store_n(&ch_->parked, 0, __ATOMIC_RELEASE);
   process_->threads.push_back(this);
   ChannelTable::instance().attach(this, id_);
   ch_->id = id_;
@@ -46,7 +48,6 @@ GuestThread::GuestThread(Ref<GuestProcess> process, Carrier c)
       bound_cpu_(c.bound_cpu) {
   __atomic_store_n(&ch_->answers.valid, 0, __ATOMIC_RELEASE);
   process_->threads.push_back(this);
-  state_ = State::in_kernel;
   ChannelTable::instance().attach_again(this, id_);
 }
 
@@ -64,6 +65,7 @@ bool GuestThread::leave_carrier() {
   task_ = nullptr;  // it may be gone
   if (process_->threads.empty()) {
     process_->ends_itself = true;
+    ChannelTable::instance().calm_down(Calm::EXIT);
     reply(ACT_EXIT_GROUP);
     return false;
   }
@@ -103,7 +105,8 @@ void GuestThread::reply(Action action) {
     const bool left_to_it = state_ != State::gone && table.woken_by_leaver(*this);
     const bool awake = left_to_it || yields();
     if (!awake) wake_host_thread();
-    table.woke_sleeper = waited_ && !awake && !(task_ != nullptr && task_->se.handed_over);
+    if (state_ != State::gone)
+      table.woke_sleeper = waited_ && !awake && !(task_ != nullptr && task_->se.handed_over);
   }
 }
 
@@ -129,11 +132,6 @@ void GuestThread::finish_outs() {
 }
 
 void GuestThread::resume() {
-  kick_wanted_ = false;
-  if (state_ == State::starting) {
-    resume_wanted_ = true;
-    return;
-  }
   if (state_ == State::gone) return report_death();
   if (state_ != State::in_kernel) return;
   finish_outs();
@@ -142,8 +140,6 @@ void GuestThread::resume() {
 }
 
 void GuestThread::resume_signal(const ResumeSignal& s) {
-  kick_wanted_ = false;
-  wait_for_start();
   CHECK(state_ == State::in_kernel || state_ == State::gone);
   if (state_ == State::gone) return report_death();
   finish_outs();
@@ -153,20 +149,11 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
   std::memcpy(f.siginfo, s.siginfo, sizeof f.siginfo);
   set_state(State::in_guest);
   // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
-  if (s.again || kick_wanted_) kick();
+  if (s.again) kick();
   reply(ACT_SIGNAL);
 }
 
-// A pristine process or a new carrier may not have rung yet.
-void GuestThread::wait_for_start() {
-  if (state_ != State::starting) return;
-  set_state(State::busy);
-  waiter_ = this_fiber();
-  fiber_park();
-}
-
 Result<int64_t> GuestThread::run_action(Action action) {
-  wait_for_start();
   if (state_ != State::in_kernel) return Error{ESRCH};
   set_state(State::busy);
   waiter_ = this_fiber();
@@ -236,7 +223,6 @@ int GuestThread::host_tid() const {
 }
 
 void GuestThread::kick() {
-  if (state_ == State::starting || state_ == State::busy) kick_wanted_ = true;
   if (state_ != State::in_guest || process_->dead) return;
   __atomic_store_n(&ch_->kicked, 1, __ATOMIC_SEQ_CST);
   syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
@@ -301,30 +287,27 @@ Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork
 }
 
 Result<GuestThread::Forked> GuestThread::fork_process() {
-  int channels = memfd_create("starry-channels", MFD_CLOEXEC);
-  int pair[2] = {-1, -1};
-  if (channels < 0 || ftruncate(channels, static_cast<off_t>(MAX_SLOTS * CHANNEL_SIZE)) != 0 ||
-      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-    if (channels >= 0) close(channels);
-    return Error{EAGAIN};
-  }
-  auto process = make_ref<GuestProcess>(0, pair[0], channels);
-  std::unique_ptr<GuestThread> t;
+  ChannelMemory channels = process_->take_channels();
+  int pair[2];
+  if (!channels || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return Error{EAGAIN};
+  const OwnedFd its_end(pair[1]);
+  const int fds[2] = {pair[1], channels.fd()};
+  auto process = make_ref<GuestProcess>(OwnedFd(pair[0]), std::move(channels), process_->spare_channels());
+  if (process->take_slot(slot_) != slot_) return Error{EAGAIN};
+  auto t = std::make_unique<GuestThread>(process, slot_);
   Result<int64_t> pid = Error{EAGAIN};
-  if (process->map_channels() && process->take_slot(slot_) == slot_) {
-    t = std::make_unique<GuestThread>(process, slot_);
-    if (t->attached()) {
-      MutexGuard guard(process_->fd_lock);
-      int fds[2] = {pair[1], channels};
-      if (process_->send_fds(fds, 2)) pid = run_action(ACT_FORK);
+  if (t->attached()) {
+    MutexGuard guard(process_->fd_lock);
+    if (process_->send_fds(fds, 2)) {
+      ChannelTable::instance().calm_down(Calm::FORK);
+      pid = run_action(ACT_FORK);
     }
   }
-  close(pair[1]);
+  if (pid.ok() && !process->set_pid(static_cast<int>(*pid))) pid = Error{EAGAIN};
   if (!pid.ok()) {
-    if (t) t->set_state(State::gone);
+    t->set_state(State::gone);
     return pid.error();
   }
-  process->set_pid(static_cast<int>(*pid));
   process->rewriter.copy(process_->rewriter);
   t->tid_ = static_cast<int>(*pid);
   if (process->ended()) t->set_state(State::gone);  // and maybe reaped before its pid was known here
@@ -418,19 +401,8 @@ void GuestThread::on_ring() {
   seen_ring_ = seq;
   uint32_t event = ch_->event;
   switch (state_) {
-    case State::starting:
-      set_state(State::in_kernel);
-      if (!resume_wanted_) return;
-      resume_wanted_ = false;
-      // What came since resume() must be seen: nothing would stop a guest that makes no call.
-      if (kick_wanted_ && task_ != nullptr)
-        kernel().handle_event(*task_, GuestEvent{GuestEvent::Kind::started, {}, 0, 0});
-      else
-        resume();
-      return;
     case State::busy: {
-      // A started event ends the wait for a pristine process; everything else must be the answer.
-      if (event != EV_DONE && event != EV_STARTED) return;
+      if (event != EV_DONE) return;
       set_state(State::in_kernel);
       Fiber* f = waiter_;
       waiter_ = nullptr;

@@ -26,7 +26,7 @@ cpu_set_t host_cpu_for(int emulated_cpu) {
   return set;
 }
 
-static bool left_some = false;
+static bool left_some = false, stays = false;
 
 static cpu_set_t all_but(const cpu_set_t* used) {
   cpu_set_t set;
@@ -42,12 +42,21 @@ void leave_cpus(const cpu_set_t& used) {
   const cpu_set_t others = all_but(&used);
   if (CPU_COUNT(&others) == 0) return;
   left_some = sched_setaffinity(0, sizeof others, &others) == 0;
+  stays = false;
+}
+
+void stay_on_cpus(const cpu_set_t& cpus) {
+  static cpu_set_t kept;
+  if (stays && CPU_EQUAL(&kept, &cpus)) return;
+  kept = cpus;
+  stays = left_some = sched_setaffinity(0, sizeof cpus, &cpus) == 0;
 }
 
 void use_all_cpus() {
   if (!left_some) return;
   const cpu_set_t all = all_but(nullptr);
   left_some = sched_setaffinity(0, sizeof all, &all) != 0;
+  stays = false;
 }
 
 }  // namespace starry

@@ -10,7 +10,9 @@ int host_cpu_count();
 cpu_set_t host_cpu_for(int emulated_cpu);
 // Moves the calling thread away from where it is if that is one of `used` and another is left.
 void leave_cpus(const cpu_set_t& used);
-// Allows it again to run anywhere. Both are for one thread.
+// Keeps it on `cpus`.
+void stay_on_cpus(const cpu_set_t& cpus);
+// Allows it again to run anywhere. All three are for one thread.
 void use_all_cpus();
 
 }  // namespace starry

@@ -107,7 +107,7 @@ static bool sort_maps(int pid, const Hello& hello, std::vector<Platform::FixedMa
     unsigned long start, end;
     char perms[8], name[256] = "";
     if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %255s", &start, &end, perms, name) < 3) continue;
-    if (start >= STUB_ADDR && start < AREAS_ADDR + MAX_SLOTS * AREA_SIZE) continue;
+    if (start >= AREAS_ADDR && start < CHANNELS_ADDR + MAX_SLOTS * CHANNEL_SIZE) continue;
     if (strcmp(name, "[vsyscall]") == 0 || is_trampolines(hello, start)) continue;
     if (strcmp(name, "[vdso]") == 0 || strncmp(name, "[vvar", 5) == 0) {
       int prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[2] == 'x' ? PROT_EXEC : 0);
@@ -137,34 +137,30 @@ static std::string missing_on_host() {
 static bool reachable(GuestProcess& p) {
   uint64_t word = 0;
   return p.peek(STUB_ADDR, &word, sizeof word).ok() &&
-         p.poke(AREAS_ADDR + sizeof(uint64_t) * 8, &word, sizeof word)
-             .ok();  // unused, below the signal stack
+         p.poke(STUB_ADDR - sizeof word, &word, sizeof word).ok();  // unused, behind Area
 }
 
 bool ProcessPool::Impl::make(GuestThread::Forked* out) {
-  int channels = memfd_create("starry-channels", MFD_CLOEXEC);
+  ChannelMemory channels = ChannelMemory::make();
   int pair[2] = {-1, -1};
-  if (channels < 0 || ftruncate(channels, static_cast<off_t>(MAX_SLOTS * CHANNEL_SIZE)) != 0 ||
-      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+  if (!channels || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     why = std::string("cannot make a channel: ") + strerror(errno);
-    if (channels >= 0) close(channels);
     return false;
   }
-  auto process = make_ref<GuestProcess>(0, pair[0], channels);
-  if (!process->map_channels()) {
-    why = std::string("cannot map a channel: ") + strerror(errno);
-    close(pair[1]);
-    return false;
-  }
+  const int channels_fd = channels.fd();
+  auto process = make_ref<GuestProcess>(OwnedFd(pair[0]), std::move(channels), nullptr);
   process->take_slot(0);
-  int pid = spawn(pair[1], channels);
+  int pid = spawn(pair[1], channels_fd);
   int error = errno;
   close(pair[1]);
   if (pid < 0) {
     why = std::string("cannot make a guest process: ") + strerror(error);
     return false;
   }
-  process->set_pid(pid);
+  if (!process->set_pid(pid)) {
+    why = "a guest process ended while it started";
+    return false;
+  }
   Hello hello;
   Unmap unmap;
   if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||

@@ -42,6 +42,17 @@ void raise_limits() {
   }
 }
 
+cpu_set_t guest_cpus() {
+  cpu_set_t used;
+  CPU_ZERO(&used);
+  for (int cpu = 0; cpu < scheduler().cpu_count(); ++cpu) {
+    if (scheduler().current_on(cpu) == nullptr) continue;
+    const cpu_set_t host = host_cpu_for(cpu);
+    CPU_OR(&used, &used, &host);
+  }
+  return used;
+}
+
 }  // namespace
 
 bool Supervisor::spin_enabled = true;
@@ -75,23 +86,11 @@ void Supervisor::quit() { fibers_quit(); }
 
 // Whoever waits may spin while not every host CPU runs a guest; else the other side needs this very CPU.
 bool Supervisor::may_spin() {
-  const bool spare = spin_enabled && scheduler().cpus_in_use() < host_cpu_count();
+  const bool spare =
+      spin_enabled && scheduler().cpus_in_use() < host_cpu_count() && !ChannelTable::instance().calm.now();
   uint32_t& turns = ChannelTable::instance().info().spin;
   if (spare != (turns != 0)) __atomic_store_n(&turns, spare ? GUEST_SPIN : 0, __ATOMIC_RELAXED);
   return spare;
-}
-
-// A thread that spins where the one runs that it waits for keeps it from running. The host would not move
-// either of them for milliseconds: guests are bound.
-void Supervisor::leave_guest_cpus() {
-  cpu_set_t used;
-  CPU_ZERO(&used);
-  for (int cpu = 0; cpu < scheduler().cpu_count(); ++cpu) {
-    if (scheduler().current_on(cpu) == nullptr) continue;
-    const cpu_set_t host = host_cpu_for(cpu);
-    CPU_OR(&used, &used, &host);
-  }
-  leave_cpus(used);
 }
 
 // While guests run on every host CPU nobody spins, and a call costs a sleep and a wake-up on each side.
@@ -129,7 +128,8 @@ void Supervisor::turn() {
   ChannelTable& table = ChannelTable::instance();
   table.turn_begins();
   StubAnswers::update(table.info());
-  const bool crowded = !may_spin();
+  may_spin();
+  const bool crowded = scheduler().cpus_in_use() >= host_cpu_count();
   // First: nothing else may see these threads as running.
   for (int64_t id; (id = table.next_nap()) >= 0;) {
     did = true;
@@ -144,6 +144,7 @@ void Supervisor::turn() {
     GuestThread* t = table.next_rung();
     if (t == nullptr) break;
     did = true;
+    table.calm.count_call();
     crowded_ += crowded ? 1 : 0;
     if (++calls_ == CALLS_COUNTED) share_cpus(host_platform.monotonic_ns());
     t->on_ring();
@@ -173,11 +174,14 @@ void Supervisor::idle(uint64_t deadline) {
     return;
   }
   if (start >= deadline) return;
+  table.calm.end_in_time(start);
   table.before_idle();
   // Only a guest in user mode can ring soon. For a moment it costs more to set the host's timer than to wait.
   const bool soon = deadline - start < MAX_KERNEL_SPIN_NS;
   if (scheduler().cpus_in_use() > 0 && may_spin() && (!std::exchange(table.woke_sleeper, false) || soon)) {
-    leave_guest_cpus();
+    // A thread that spins where the one runs that it waits for keeps it from running. The host would not move
+    // either of them for milliseconds: guests are bound.
+    leave_cpus(guest_cpus());
     for (;;) {
       for (int i = 0; i < 32; ++i) {
         if (something()) return;
@@ -189,7 +193,10 @@ void Supervisor::idle(uint64_t deadline) {
     }
   }
   table.check_assisted();
-  use_all_cpus();
+  if (!table.calm.now())
+    use_all_cpus();
+  else if (scheduler().cpus_in_use() > 0)
+    stay_on_cpus(guest_cpus());
   const uint64_t asleep_since = host_platform.monotonic_ns();
   table.sleep(deadline, something);
   const bool soon_back = host_platform.monotonic_ns() - asleep_since < LONG_SPIN_NS;
@@ -207,8 +214,9 @@ void Supervisor::watch_children() {
     }
     int pid = info.si_pid;
     host_platform.post([pid] {
+      LeftChannels::instance().process_gone(pid);
       GuestProcess* found = GuestProcess::find(pid);
-      if (found == nullptr || found->threads.empty()) return;
+      if (found == nullptr) return;
       Ref<GuestProcess> p(found);
       p->dead = true;
       auto threads = p->threads;

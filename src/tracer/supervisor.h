@@ -27,7 +27,6 @@ class Supervisor {
 
  private:
   bool may_spin();
-  void leave_guest_cpus();
   void turn();
   void idle(uint64_t deadline);
   bool others_want_this_cpu();

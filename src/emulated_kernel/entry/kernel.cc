@@ -126,8 +126,6 @@ void run_event(Task& t, const GuestEvent& e) {
       if (t.ptrace) [[unlikely]]
         ptrace_handler_entered(t);
       return return_to_user(t, nullptr);
-    case GuestEvent::Kind::started:
-      return return_to_user(t, nullptr);
     case GuestEvent::Kind::fault:
       if (t.ptrace) [[unlikely]]
         ptrace_end_step(t);

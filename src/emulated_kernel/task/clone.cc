@@ -225,8 +225,7 @@ SysResult kernel_clone(Task& parent, const CloneArgs& args) {
 
   const int event = ptrace_clone_event(parent, flags, static_cast<int>(args.exit_signal));
   if (parent.ptrace && (event != 0 || (flags & CLONE_PTRACE) != 0)) ptrace_attach_child(parent, *child);
-  // Who makes a thread mostly waits soon. A forked child has work to do before it can run, on the other CPU.
-  scheduler().wake(child->se, platform().monotonic_ns(), (flags & CLONE_VM) != 0 ? &parent.se : nullptr);
+  scheduler().wake(child->se, platform().monotonic_ns(), &parent.se);  // who makes one mostly waits soon
   if (event != 0) ptrace_event(parent, event, static_cast<uint64_t>(tid));
   if ((flags & CLONE_VFORK) != 0) {
     wait_until(

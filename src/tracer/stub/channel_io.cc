@@ -15,14 +15,10 @@ void set_bit(DoorbellBits& to, uint32_t id) {
   __atomic_fetch_or(&to.summary[id / 4096], 1ULL << (id / 64 % 64), __ATOMIC_SEQ_CST);
 }
 
-// The kernel looks at the channel by itself while the carrier runs the guest or an action; at its first event
-// it does not know the carrier yet, and finds it by the doorbell.
+// The kernel looks at the channel by itself while the carrier runs the guest or an action.
 void ring(Channel* ch) {
   Doorbell& db = doorbell();
   __atomic_fetch_add(&ch->ring_seq, 1, __ATOMIC_SEQ_CST);
-  if (ch->event == EV_STARTED) {
-    set_bit(db.rung, ch->id);
-  }
   if (__atomic_load_n(&db.sleeping, __ATOMIC_SEQ_CST) != 0 &&
       __atomic_exchange_n(&db.sleeping, 0, __ATOMIC_SEQ_CST) != 0) {
     // A sleeper takes longer to answer than spinning is worth, and may need this very CPU.
@@ -134,7 +130,7 @@ long receive_fds(int* fds, int want) {
   h.m.control = control;
   h.m.controllen = sizeof control;
   long r;
-  do r = sys(__NR_recvmsg, static_cast<uint64_t>(g.socket), u(&h.m), 0);
+  do r = sys(__NR_recvmsg, static_cast<uint64_t>(FD_SOCKET), u(&h.m), 0);
   while (r == -4);  // EINTR
   if (r <= 0) return r == 0 ? -32 : r;
   uint64_t len = *reinterpret_cast<uint64_t*>(control);

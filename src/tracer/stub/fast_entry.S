@@ -9,7 +9,6 @@
     .set AREA_CHANNEL, 0
     .set AREA_STACK, 8
     .set AREA_KICKED, 16
-    .set AREA_SIZE, 65536
     .set CONTINUATION, 472
     .set REGS, 512
     .data
@@ -69,7 +68,7 @@ stub_fast_shared:
 // before the end may take it from there.
     .globl stub_fast_exit, stub_fast_exit_end
 stub_fast_exit:
-    cmpl $0, AREA_KICKED-AREA_SIZE(%rsp)
+    cmpl $0, AREA_KICKED(%rsp)
     jne 1f
     mov REGS+0(%rcx), %r8
     mov REGS+8(%rcx), %r9

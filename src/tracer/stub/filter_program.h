@@ -13,10 +13,11 @@
 namespace starry::chan {
 
 inline constexpr int FILTER_ALLOWED[] = {
-    __NR_futex,      __NR_rt_sigreturn,  __NR_mmap,        __NR_munmap,  __NR_mprotect,   __NR_mremap,
-    __NR_madvise,    __NR_msync,         __NR_mincore,     __NR_recvmsg, __NR_close,      __NR_clone,
-    __NR_exit,       __NR_exit_group,    __NR_prctl,       __NR_getppid, __NR_arch_prctl, __NR_rt_sigprocmask,
-    __NR_membarrier, __NR_clock_gettime, __NR_sched_yield,
+    __NR_futex,         __NR_rt_sigreturn, __NR_mmap,       __NR_munmap,         __NR_mprotect,
+    __NR_mremap,        __NR_madvise,      __NR_msync,      __NR_mincore,        __NR_recvmsg,
+    __NR_close,         __NR_dup2,         __NR_clone,      __NR_exit,           __NR_exit_group,
+    __NR_prctl,         __NR_getppid,      __NR_arch_prctl, __NR_rt_sigprocmask, __NR_membarrier,
+    __NR_clock_gettime, __NR_sched_yield,
 };
 inline constexpr int FILTER_MAX = 64;
 

@@ -47,11 +47,13 @@ bool in_stub(uint64_t rip) { return rip - STUB_ADDR < STUB_SIZE; }
 void init_area(Area* area, Channel* ch) {
   *area = {};
   area->channel = ch;
-  area->stack = u(area) + AREA_SIZE;
+  area->stack = u(area);
 }
 
-// What code that was entered by a jump is told of the carrier.
+// What code that was entered by a jump is told of the carrier. A forked child has it from its parent if that
+// was alone too, and shall not copy the page for it.
 void use_lone_entry(const Area* area) {
+  if (stub_fast_target == stub_fast_lone && stub_lone_channel == area->channel) return;
   stub_lone_channel = area->channel;
   stub_lone_stack = area->stack;
   stub_fast_target = stub_fast_lone;
@@ -73,7 +75,7 @@ int64_t clone_carrier(Channel* ch, ucontext* uc) {
   init_area(area, child_ch);
   area->started = 1;
   use_shared_entry(this_area());
-  char* top = reinterpret_cast<char*>(area) + AREA_SIZE;
+  char* top = reinterpret_cast<char*>(area);
   char* fp = reinterpret_cast<char*>(uc->uc_mcontext.fpstate);
   size_t fps = fp != nullptr ? fp_size(fp) : 0;
   char* fp_at = reinterpret_cast<char*>((u(top) - fps) & ~63ULL);
@@ -83,9 +85,10 @@ int64_t clone_carrier(Channel* ch, ucontext* uc) {
     memcpy(fp_at, fp, fps);
     child_uc->uc_mcontext.fpstate = reinterpret_cast<decltype(child_uc->uc_mcontext.fpstate)>(fp_at);
   }
-  child_uc->uc_stack.ss_sp = reinterpret_cast<char*>(area) + AREA_HEAD;
-  child_uc->uc_stack.ss_size = AREA_SIZE - AREA_HEAD;
+  child_uc->uc_stack.ss_sp = reinterpret_cast<void*>(signal_stack_of(area));
+  child_uc->uc_stack.ss_size = SIGNAL_STACK_SIZE;
   child_uc->uc_stack.ss_flags = 0;
+  area->frame = child_uc;
   // host_tid is 0 again once the host is done with the child and its stack: only then is the slot free.
   constexpr uint64_t FLAGS = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
                              CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
@@ -109,7 +112,8 @@ void die_with_supervisor() {
   if (sys(__NR_getppid) != g.supervisor) sys(__NR_exit_group, 1);
 }
 
-// Returns in both: in the parent with the child's host pid, in the child with 0 and the new channels.
+// No memory is written but the stack's first page: what the child writes, the host has to copy. Returns in
+// both: in the parent with the child's host pid, in the child with 0 and the new channels.
 int64_t fork_process() {
   int fds[2];
   if (long r = receive_fds(fds, 2); r < 0) return r;
@@ -123,14 +127,23 @@ int64_t fork_process() {
     return pid;
   }
   die_with_supervisor();
-  sys(__NR_close, static_cast<uint64_t>(g.socket));
-  g.socket = fds[0];
+  sys(__NR_dup2, static_cast<uint64_t>(fds[0]), FD_SOCKET);
+  sys(__NR_close, static_cast<uint64_t>(fds[0]));
   long m = sys(__NR_mmap, CHANNELS_ADDR, MAX_SLOTS * CHANNEL_SIZE, 3, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
                static_cast<uint64_t>(fds[1]), 0);
   if (m < 0) sys(__NR_exit_group, 1);
   sys(__NR_close, static_cast<uint64_t>(fds[1]));
   use_lone_entry(this_area());
   return 0;
+}
+
+bool carry_out(Channel* ch, ucontext* uc);
+
+// A new carrier does what the kernel has asked for, or will.
+bool start(Channel* ch, ucontext* uc) {
+  this_area()->frame = uc;
+  wait_reply(ch, 0);
+  return carry_out(ch, uc);
 }
 
 // Does what the kernel asks. True: the guest goes on with what `uc` then holds. False: there is an event
@@ -177,9 +190,12 @@ bool carry_out(Channel* ch, ucontext* uc) {
       break;
     case ACT_FORK: {
       int64_t r = fork_process();
+      if (r == 0) {
+        ch->host_tid = 1;  // taken; the kernel knows the number
+        return start(ch, uc);
+      }
       ch->op_result = r;
-      ch->event = r == 0 ? EV_STARTED : EV_DONE;
-      if (r == 0) ch->host_tid = 1;  // taken; the kernel knows the number
+      ch->event = EV_DONE;
       break;
     }
     case ACT_EXIT:
@@ -247,10 +263,8 @@ void on_kick(int, siginfo_t*, void* ctx) {
   Channel* ch = area->channel;
   if (area->started == 0) {  // from stub_main
     area->started = 1;
-    save_regs(ch, uc);
-    ch->in_count = 0;
-    ch->event = EV_STARTED;
-    return serve(ch, uc);
+    if (!start(ch, uc)) serve(ch, uc);
+    return;
   }
   if (rip >= u(stub_fast_exit) && rip < u(stub_fast_exit_end)) {
     load_regs(uc, ch);
@@ -346,8 +360,7 @@ extern "C" void stub_child(ucontext* uc) {
   Area* area = this_area();
   Channel* ch = area->channel;
   sys(__NR_arch_prctl, ARCH_SET_GS, u(area));
-  ch->event = EV_STARTED;
-  serve(ch, uc);
+  if (!start(ch, uc)) serve(ch, uc);
   stub_sigreturn(uc);
 }
 
@@ -382,10 +395,10 @@ extern "C" void stub_main(uint64_t* sp) {
     uint64_t sp;
     int flags, pad;
     uint64_t size;
-  } ss = {u(area) + AREA_HEAD, 0, 0, AREA_SIZE - AREA_HEAD};
+  } ss = {signal_stack_of(area), 0, 0, SIGNAL_STACK_SIZE};
   if (sys(__NR_sigaltstack, u(&ss), 0) != 0) die();
   set_handler(SIGSYS, on_sigsys);
   set_handler(KICK_SIGNAL, on_kick);
   for (int sig : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP}) set_handler(sig, on_fault);
-  stub_call_on(reinterpret_cast<char*>(area) + AREA_SIZE - 64, start_on_area);
+  stub_call_on(reinterpret_cast<char*>(area) - 64, start_on_area);
 }

@@ -14,8 +14,8 @@
 
 namespace starry::chan {
 
-// What lies at the start of a carrier's area; its signal stack takes the rest. fast_entry.S knows the
-// offsets.
+// What lies at the end of a carrier's area; its signal stack takes the rest, down from there. They share a
+// page, so that fork(2) has one less to copy. fast_entry.S knows the offsets.
 struct Area {
   Channel* channel;  // 0
   uint64_t stack;    // 8: top of the stack for calls that come from a trampoline
@@ -27,8 +27,10 @@ struct Area {
   uint32_t yield_pause, yield_penalty;
   ucontext* frame;  // the host signal frame in which the carrier waits
 };
-static_assert(offsetof(Area, stack) == 8 && offsetof(Area, kicked) == 16 && AREA_SIZE == 65536);
-inline constexpr uint64_t AREA_HEAD = 256;  // bytes kept for it
+static_assert(offsetof(Area, stack) == 8 && offsetof(Area, kicked) == 16);
+inline constexpr uint64_t AREA_END = 256;  // bytes kept for it
+inline constexpr uint64_t SIGNAL_STACK_SIZE = AREA_SIZE - AREA_END;
+static_assert(sizeof(Area) < AREA_END);
 
 }  // namespace starry::chan
 
@@ -66,7 +68,7 @@ inline long sys(long nr, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_
 inline uint64_t u(const void* p) { return reinterpret_cast<uint64_t>(p); }
 
 inline chan::Area* area_of_slot(uint32_t slot) {
-  return reinterpret_cast<chan::Area*>(chan::AREAS_ADDR + slot * chan::AREA_SIZE);
+  return reinterpret_cast<chan::Area*>(chan::area_start(slot) + chan::SIGNAL_STACK_SIZE);
 }
 inline chan::Channel* channel_of_slot(uint32_t slot) {
   return reinterpret_cast<chan::Channel*>(chan::CHANNELS_ADDR + slot * chan::CHANNEL_SIZE);
@@ -77,11 +79,12 @@ inline chan::Doorbell& doorbell() { return *reinterpret_cast<chan::Doorbell*>(ch
 // Everything but the first lines of fast_entry.S runs on the signal stack, so the stack pointer names the
 // area.
 inline chan::Area* this_area() {
-  return reinterpret_cast<chan::Area*>(u(__builtin_frame_address(0)) & ~(chan::AREA_SIZE - 1));
+  return reinterpret_cast<chan::Area*>((u(__builtin_frame_address(0)) & ~(chan::AREA_SIZE - 1)) +
+                                       chan::SIGNAL_STACK_SIZE);
 }
+inline uint64_t signal_stack_of(const chan::Area* area) { return u(area) - chan::SIGNAL_STACK_SIZE; }
 
 struct Globals {
-  int socket = chan::FD_SOCKET;
   uint64_t vdso = 0;
   long supervisor = 0;  // its pid
 };
@@ -98,7 +101,8 @@ inline uint32_t last_reply(const chan::Channel* ch) {
 uint32_t* wake_word(const chan::Channel* ch);
 // Rings for the event that is in the channel.
 void ring(chan::Channel* ch);
-// Waits for a reply after the one numbered `seen`.
+// Waits for a reply after the one numbered `seen`. A new carrier begins with that, and with 0: the first
+// reply may have come before it.
 void wait_reply(chan::Channel* ch, uint32_t seen);
 // Rings for the event that is in the channel and waits for the kernel's answer.
 void report(chan::Channel* ch);
