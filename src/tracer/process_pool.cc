@@ -157,13 +157,10 @@ bool ProcessPool::Impl::make(GuestThread::Forked* out) {
     why = std::string("cannot make a guest process: ") + strerror(error);
     return false;
   }
-  if (!process->set_pid(pid)) {
-    why = "a guest process ended while it started";
-    return false;
-  }
   Hello hello;
   Unmap unmap;
-  if (recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||
+  // It may be gone and reaped already.
+  if (!process->set_pid(pid) || recv(pair[0], &hello, sizeof hello, 0) != sizeof hello ||
       !sort_maps(pid, hello, &process->fixed, &unmap)) {
     why = "a guest process does not start (does the host allow programs in a memfd?)";
     return false;
