@@ -84,6 +84,12 @@ Result<SockAddr> InetSocket::peer_name() {
   return sockaddr_from(remote_, family());
 }
 
+void InetSocket::become_ipv4() {
+  set_family(AF_INET);
+  if (local_.ip.is_any()) local_.ip = IpAddr::any(AF_INET);
+  if (port_ && port_->ip.is_any()) port_->ip = IpAddr::any(AF_INET);
+}
+
 void InetSocket::options_changed() {
   if (!port_) return;
   port_->reuseaddr = opt.reuseaddr;

@@ -46,6 +46,9 @@ class InetSocket : public Socket {
   virtual bool may_bind() const { return local_.port == 0; }
   virtual Result<void> after_bind() { return {}; }
   virtual bool connected() const = 0;
+  virtual bool established() const { return connected(); }
+  // IPV6_ADDRFORM of an established socket whose peer is an IPv4 one: from now on it is an AF_INET socket.
+  virtual void become_ipv4();
   // Level IPPROTO_TCP or IPPROTO_UDP.
   virtual Result<void> set_protocol_option(int /*name*/, std::span<const uint8_t>) {
     return Error{ENOPROTOOPT};

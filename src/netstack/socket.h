@@ -141,6 +141,7 @@ class Socket
   }
   void wake(uint32_t events) { queue_.wake(events); }
   void wake_all(uint32_t events) { queue_.wake_all(events); }
+  void set_family(int family) { family_ = family; }
   int take_error() { return std::exchange(error_, 0); }
   // The stream sockets' rule: EPIPE comes with SIGPIPE unless MSG_NOSIGNAL.
   static Error broken_pipe(int msg_flags);

@@ -13,8 +13,6 @@
 
 namespace starry {
 
-namespace {}  // namespace
-
 bool InetSocket::has_level(int level) const {
   switch (level) {
     case IPPROTO_IP:
@@ -186,6 +184,13 @@ Result<void> InetSocket::set_ipv6_option(int name, OptIn value) {
       if (local_.port != 0) return Error{EINVAL};
       ip.v6only = on;
       return {};
+    case IPV6_ADDRFORM:
+      if (v != AF_INET) return Error{EINVAL};
+      if (protocol() != IPPROTO_TCP && protocol() != IPPROTO_UDP) return Error{ENOPROTOOPT};
+      if (!established()) return Error{ENOTCONN};
+      if (ip.v6only || !remote_.ip.is_v4()) return Error{EADDRNOTAVAIL};
+      become_ipv4();
+      return {};
     case IPV6_UNICAST_HOPS:
       if (!in_range(v, -1, 255)) return Error{EINVAL};
       ip.hops = v;
@@ -241,6 +246,9 @@ Result<OptOut> InetSocket::get_ipv6_option(int name, size_t /*max*/) {
   switch (name) {
     case IPV6_V6ONLY:
       return opt_of_int(ip.v6only);
+    case IPV6_ADDRFORM:
+      if (!established()) return Error{ENOTCONN};
+      return opt_of_int(family());
     case IPV6_UNICAST_HOPS:
       return opt_of_int(ip.hops == -1 ? int{DEFAULT_TTL} : ip.hops);
     case IPV6_MULTICAST_HOPS:

@@ -57,6 +57,8 @@ class TcpSocket final : public InetSocket, public TcpInitiator {
  protected:
   bool may_bind() const override { return local_.port == 0 && phase_ == Phase::closed; }
   bool connected() const override;
+  bool established() const override { return state() == TcpState::established; }
+  void become_ipv4() override;
   Result<void> set_protocol_option(int name, std::span<const uint8_t> value) override;
   Result<std::vector<uint8_t>> get_protocol_option(int name, size_t max) override;
   void options_changed() override;

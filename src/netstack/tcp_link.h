@@ -65,6 +65,7 @@ class TcpLink final : public RefCounted {
   uint32_t uid(int s) const { return sides_[s].uid; }
   uint64_t ino(int s) const { return sides_[s].end != nullptr ? sides_[s].ino : 0; }
   int family(int s) const { return sides_[s].family; }
+  void set_family(int s, int family) { sides_[s].family = family; }
   bool is_self() const { return self_; }
 
   // How many bytes side s may have outstanding: its send buffer and the peer's receive buffer.

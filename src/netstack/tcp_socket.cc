@@ -42,6 +42,11 @@ bool TcpSocket::connected() const {
   return s != TcpState::close && s != TcpState::syn_sent && s != TcpState::listen;
 }
 
+void TcpSocket::become_ipv4() {
+  InetSocket::become_ipv4();
+  link_->set_family(side_, AF_INET);
+}
+
 void TcpSocket::options_changed() {
   InetSocket::options_changed();
   if (!link_) return;

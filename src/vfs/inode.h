@@ -42,6 +42,8 @@ class SuperBlock : public RefCounted {
   virtual Result<void> sync() { return {}; }
   // Whether a whiteout, a character device 0:0, may be made by anybody and by RENAME_WHITEOUT.
   virtual bool keeps_whiteouts() const { return false; }
+  // name_to_handle_at(2): inode numbers stand for the same file for good.
+  virtual bool has_handles() const { return false; }
   // Options after "rw," in /proc/mounts, with a leading comma: ",size=65536k".
   virtual std::string show_options() const { return {}; }
 

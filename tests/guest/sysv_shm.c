@@ -19,10 +19,12 @@ static void show(const char* what, int id) {
     printf("%s: %s\n", what, strerrorname_np(errno));
     return;
   }
-  printf("%s: size %zu nattch %lu mode %o mine %d lpid %s cpid %s atime %d dtime %d ctime %d\n", what, ds.shm_segsz,
-         (unsigned long)ds.shm_nattch, ds.shm_perm.mode, ds.shm_perm.cuid == geteuid(),
-         ds.shm_lpid == getpid() ? "me" : ds.shm_lpid ? "other" : "none", ds.shm_cpid == getpid() ? "me" : "other",
-         ds.shm_atime != 0, ds.shm_dtime != 0, ds.shm_ctime != 0);
+  printf("%s: size %zu nattch %lu mode %o mine %d lpid %s cpid %s atime %d dtime %d ctime %d\n", what,
+         ds.shm_segsz, (unsigned long)ds.shm_nattch, ds.shm_perm.mode, ds.shm_perm.cuid == geteuid(),
+         ds.shm_lpid == getpid() ? "me"
+         : ds.shm_lpid           ? "other"
+                                 : "none",
+         ds.shm_cpid == getpid() ? "me" : "other", ds.shm_atime != 0, ds.shm_dtime != 0, ds.shm_ctime != 0);
 }
 // Lines of /proc/sysvipc/shm with this id: fields that are the same everywhere.
 static void proc_line(int id) {
@@ -34,7 +36,8 @@ static void proc_line(int id) {
     unsigned mode;
     unsigned long size, natt;
     if (n++ == 0) fputs(line, stdout);
-    if (sscanf(line, "%d %d %o %lu %d %d %lu", &key, &lid, &mode, &size, &cpid, &lpid, &natt) == 7 && lid == id)
+    if (sscanf(line, "%d %d %o %lu %d %d %lu", &key, &lid, &mode, &size, &cpid, &lpid, &natt) == 7 &&
+        lid == id)
       printf("proc: mode %o size %lu cpid %d lpid %d nattch %lu length %zu\n", mode, size, cpid == getpid(),
              lpid == getpid(), natt, strlen(line));
   }
@@ -104,7 +107,7 @@ int main(void) {
   show("two left", id);
   struct shmid_ds before, after;
   shmctl(id, IPC_STAT, &before);
-  usleep(1100000);    // these times are seconds
+  usleep(1100000);  // these times are seconds
   munmap(b, 4096);  // cut: what is left of it still counts
   show("cut", id);
   shmctl(id, IPC_STAT, &after);
@@ -155,8 +158,8 @@ int main(void) {
   SAY(shmctl(id, SHM_UNLOCK, NULL));
   struct shminfo lim;
   int inf_ok = shmctl(0, IPC_INFO, (void*)&lim) >= 0;
-  printf("IPC_INFO %d: max %lu min %lu mni %lu seg %lu all %lu\n", inf_ok, lim.shmmax,
-         lim.shmmin, lim.shmmni, lim.shmseg, lim.shmall);
+  printf("IPC_INFO %d: max %lu min %lu mni %lu seg %lu all %lu\n", inf_ok, lim.shmmax, lim.shmmin, lim.shmmni,
+         lim.shmseg, lim.shmall);
   struct shm_info inf;
   int top = shmctl(0, SHM_INFO, (void*)&inf);
   printf("SHM_INFO %d used %d\n", top >= 0, inf.used_ids >= 1);
@@ -179,6 +182,25 @@ int main(void) {
   SAY(shmctl(id, IPC_RMID, NULL));
   SAY(shmat(id, NULL, 0));
 
+  puts("-- mapped anew in its own place after IPC_RMID: the last attachment takes the segment along");
+  int gone = shmget(IPC_PRIVATE, 8192, 0600);
+  char* whole = shmat(gone, NULL, 0);
+  strcpy(whole + 4096, "second");
+  SAY(remap_file_pages(whole, 4096, 0, 1, 0));
+  printf("page 1 is seen in front: %s\n", whole);
+  SAY(remap_file_pages(whole, 8192, 0, 0, 0));
+  printf("whole again: %s\n", whole + 4096);
+  char* twice = shmat(gone, NULL, 0);
+  SAY(shmctl(gone, IPC_RMID, NULL));
+  SAY(remap_file_pages(whole, 8192, 0, 0, 0));  // the other one keeps it
+  SAY(shmdt(twice));
+  SAY(remap_file_pages(whole + 4096, 4096, 0, 0, 0));
+  printf("a part: %d\n", whole[4096]);
+  SAY(remap_file_pages(whole, 8192, 0, 0, 0));
+  show("gone", gone);
+  SAY(msync(whole, 4096, MS_SYNC));
+  SAY(shmdt(whole));
+
   puts("-- an identifier is not used again at once");
   int one = shmget(IPC_PRIVATE, 4096, 0600);
   shmctl(one, IPC_RMID, NULL);
@@ -190,7 +212,8 @@ int main(void) {
   while (fgets(line, sizeof line, maps)) {
     unsigned long start, end, ino;
     char perm[8], name[256] = "";
-    if (sscanf(line, "%lx-%lx %7s %*s %*s %lu %255[^\n]", &start, &end, perm, &ino, name) >= 4 && start == (uintptr_t)m)
+    if (sscanf(line, "%lx-%lx %7s %*s %*s %lu %255[^\n]", &start, &end, perm, &ino, name) >= 4 &&
+        start == (uintptr_t)m)
       printf("maps: %s %lu %s ino %d\n", perm, end - start, name, ino == (unsigned long)two);
   }
   SAY(shmctl(two, IPC_RMID, NULL));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@ int main(void) {
   SAY_NUMBER(fallocate(a, FALLOC_FL_PUNCH_HOLE, 0, 10));
   SAY_NUMBER(fallocate(a, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 5000));
   show("hole", a);
-  printf("data %ld hole %ld\n", (long)lseek(a, 0, SEEK_DATA) , (long)(lseek(a, 0, SEEK_HOLE) > 0));
+  printf("data %ld hole %ld\n", (long)lseek(a, 0, SEEK_DATA), (long)(lseek(a, 0, SEEK_HOLE) > 0));
   SAY_NUMBER(lseek(a, 100000, SEEK_DATA));
   SAY_NUMBER(fallocate(a, 0x1000, 0, 10));
   int ro = open("a", O_RDONLY);
@@ -103,9 +104,9 @@ int main(void) {
   struct statx x;
   memset(&x, 0xff, sizeof x);
   SAY_NUMBER(statx(AT_FDCWD, "a", 0, STATX_BASIC_STATS | STATX_BTIME, &x));
-  printf("mask %#x mode %o nlink %u size %llu blksize %u uid %d btime %d\n", x.stx_mask & (STATX_BASIC_STATS | STATX_BTIME),
-         x.stx_mode, x.stx_nlink, (unsigned long long)x.stx_size, x.stx_blksize, x.stx_uid == getuid(),
-         x.stx_btime.tv_sec > 0);
+  printf("mask %#x mode %o nlink %u size %llu blksize %u uid %d btime %d\n",
+         x.stx_mask & (STATX_BASIC_STATS | STATX_BTIME), x.stx_mode, x.stx_nlink,
+         (unsigned long long)x.stx_size, x.stx_blksize, x.stx_uid == getuid(), x.stx_btime.tv_sec > 0);
   SAY_NUMBER(statx(a, "", AT_EMPTY_PATH, 0, &x));
   SAY_NUMBER(statx(a, "", 0, STATX_SIZE, &x));
   SAY_NUMBER(statx(AT_FDCWD, "a", AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC, STATX_SIZE, &x));
@@ -118,9 +119,24 @@ int main(void) {
   puts("-- statfs");
   struct statfs s;
   SAY_NUMBER(statfs("/proc", &s));
-  printf("proc %lx bsize %ld blocks %lu namelen %ld\n", (long)s.f_type, (long)s.f_bsize, (long)s.f_blocks, (long)s.f_namelen);
+  printf("proc %lx bsize %ld blocks %lu namelen %ld\n", (long)s.f_type, (long)s.f_bsize, (long)s.f_blocks,
+         (long)s.f_namelen);
   SAY_NUMBER(statfs("/dev/shm", &s));
   printf("shm %lx bsize %ld namelen %ld\n", (long)s.f_type, (long)s.f_bsize, (long)s.f_namelen);
+  struct stat shm;
+  struct {
+    int tfree;
+    unsigned long tinode;
+    char fname[6], fpack[6];
+  } u;
+  memset(&u, 0xff, sizeof u);
+  stat("/dev/shm", &shm);
+  SAY_NUMBER(syscall(SYS_ustat, (unsigned)shm.st_dev, &u));
+  printf("ustat of it: blocks %d inodes %d names %d %d\n",
+         u.tfree > 0 && (unsigned long)u.tfree <= s.f_blocks, u.tinode > 0 && u.tinode <= s.f_files,
+         u.fname[0], u.fpack[5]);
+  SAY_NUMBER(syscall(SYS_ustat, 0x12345, &u));
+  SAY_NUMBER(syscall(SYS_ustat, (unsigned)shm.st_dev, NULL));
   SAY_NUMBER(statfs("none", &s));
   SAY_NUMBER(statfs("a", nowhere));
   SAY_NUMBER(fstatfs(pp[0], &s));

@@ -43,6 +43,17 @@ struct GuestMmsghdr {
   uint32_t len;
   uint32_t pad;
 };
+struct GuestUstat {  // ustat(2)
+  int32_t tfree;
+  uint32_t pad;
+  uint64_t tinode;
+  char fname[6], fpack[6];
+  uint32_t pad2;
+};
+struct GuestFileHandle {  // struct file_handle: the bytes follow
+  uint32_t bytes;
+  int32_t type;
+};
 struct GuestStackT {
   UserAddr sp;
   int32_t flags;

@@ -146,6 +146,14 @@ void shm_closed(const Ref<File>& file) {
   if (in_task()) a->segment->lpid = current().tgid();
 }
 
+Result<void> shm_remap(Task& t, const Ref<File>& file, uint64_t addr, uint64_t len) {
+  auto* a = dynamic_cast<ShmAttachment*>(file.get());
+  if (a == nullptr || (a->segment->mode & SHM_DEST) == 0) return {};
+  TRY(t.mm->munmap(*t.host, addr, len));
+  if (a->segment->nattch() == 1) return Error{EINVAL};  // the caller's reference is what is left
+  return {};
+}
+
 void shm_destroy(ShmSegment& s) {
   if (s.attachments.empty()) return shm_table().remove(s);
   s.mode |= SHM_DEST;

@@ -45,6 +45,9 @@ Result<void> shm_detach(Task& t, uint64_t addr);
 // in the segment's times if it is an attachment, as by the open and close of its vm_operations_struct.
 void shm_opened(const Ref<File>& file);
 void shm_closed(const Ref<File>& file);
+// Before `file` is mapped in the place of a mapping of it: the old one goes first, and with the last one a
+// segment that IPC_RMID has marked. EINVAL then.
+Result<void> shm_remap(Task& t, const Ref<File>& file, uint64_t addr, uint64_t len);
 // IPC_RMID: gone at once, or with its last attachment.
 void shm_destroy(ShmSegment& s);
 

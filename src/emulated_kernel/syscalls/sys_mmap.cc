@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
+#include "emulated_kernel/ipc/shm.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
@@ -136,10 +137,18 @@ SysResult sys_remap_file_pages(Task& t, uint64_t addr, size_t size, int prot, si
   if (addr + size <= addr || pgoff + size / PAGE < pgoff) return Error{EINVAL};
   const Vma* v = t.mm->find(addr);
   if (v == nullptr || !v->shared() || !v->file) return Error{EINVAL};
-  if (addr + size > v->end) return Error{EINVAL};
+  for (const Vma* part = v; part->end < addr + size;) {  // may be in parts, but all of one kind
+    const Vma* next = t.mm->find(part->end);
+    if (next == nullptr || next->file != v->file || next->prot != v->prot || next->flags != v->flags)
+      return Error{EINVAL};
+    part = next;
+  }
   const int map_flags =
       MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) | (v->locked() ? MAP_LOCKED : 0);
-  TRY(t.mm->mmap(*t.host, addr, size, v->prot, map_flags, v->file, pgoff * PAGE));
+  const int map_prot = v->prot;
+  const Ref<File> file = v->file;
+  TRY(shm_remap(t, file, addr, size));
+  TRY(t.mm->mmap(*t.host, addr, size, map_prot, map_flags, file, pgoff * PAGE));
   return 0;
 }
 

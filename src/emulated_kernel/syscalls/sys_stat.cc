@@ -203,6 +203,19 @@ SysResult sys_fstatfs(Task& t, int fd, UserPtr<struct statfs> buf) {
   return 0;
 }
 
+SysResult sys_ustat(Task& t, unsigned dev, UserPtr<GuestUstat> ubuf) {
+  for (Mount* m : all_mounts(*t.fs->mounts)) {
+    if (m->sb->dev() != dev) continue;
+    const struct statfs s = TRY(m->sb->statfs());
+    GuestUstat u = {};
+    u.tfree = static_cast<int32_t>(s.f_bfree);
+    u.tinode = s.f_ffree;
+    TRY(t.mem().put(ubuf, u));
+    return 0;
+  }
+  return Error{EINVAL};
+}
+
 SysResult sys_access(Task& t, UserPtr<const char> pathname, int mode) {
   return access_at(t, AT_FDCWD, pathname, mode, 0);
 }

@@ -23,6 +23,7 @@ class HostdirSuper final : public SuperBlock {
   }
   Result<struct statfs> statfs() override { return host_files().statfs(top->fd().value()); }
   Result<void> sync() override { return host_files().syncfs(top->fd().value()); }
+  bool has_handles() const override { return true; }
 
   const HostDirConfig config;
   uint32_t host_uid, host_gid;

@@ -21,6 +21,7 @@ class OverlaySuper final : public SuperBlock {
   OverlaySuper();
   Result<struct statfs> statfs() override;
   Result<void> sync() override;
+  bool has_handles() const override { return true; }
 
   // st_ino of a host object: its number, with the host device folded into the upper bits.
   uint64_t map_ino(uint64_t host_dev, uint64_t host_ino);

@@ -24,6 +24,7 @@ class TmpfsSuper final : public SuperBlock {
   TmpfsSuper(std::string fs_name, uint64_t limit_bytes);
   Result<struct statfs> statfs() override;
   bool keeps_whiteouts() const override { return true; }
+  bool has_handles() const override { return true; }
   std::string show_options() const override;
 
   uint64_t limit, used = 0;  // bytes of file data
