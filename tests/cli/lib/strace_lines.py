@@ -67,6 +67,9 @@ def own_contents(lines):
     return out
 
 
+MOST_BEFORE_WAIT = 8  # calls of a shell between fork and wait
+
+
 class Thread:
     def __init__(self, name):
         self.name, self.lines, self.children = name, [], 0
@@ -74,10 +77,20 @@ class Thread:
 
 def wait_first(lines):
     """A child that ends before its parent waits for it is told of before that wait and not during it: natively that
-    is a race. The wait is put first, as it nearly always is; all lines stay."""
-    for i in range(len(lines) - 2):
-        if lines[i].startswith("--- SIGCHLD") and lines[i + 1].startswith("rt_sigreturn(") and lines[i + 2].startswith("wait4("):
-            lines[i:i + 3] = [lines[i + 2], lines[i], lines[i + 1]]
+    is a race. The wait, and what the parent does until then, is put first, as it nearly always is; all lines stay. What
+    rt_sigreturn(2) returns is then what the wait did."""
+    i = 0
+    while i < len(lines) - 2:
+        if lines[i].startswith("--- SIGCHLD") and lines[i + 1].startswith("rt_sigreturn("):
+            for j in range(i + 2, min(i + 2 + MOST_BEFORE_WAIT, len(lines))):
+                if lines[j].startswith("--- "):
+                    break
+                if lines[j].startswith("wait4("):
+                    told = [lines[i], lines[i + 1].rpartition(" = ")[0] + " = " + lines[j].rpartition(" = ")[2]]
+                    lines[i:j + 1] = lines[i + 2:j + 1] + told
+                    i = j
+                    break
+        i += 1
     return lines
 
 
