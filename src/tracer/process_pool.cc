@@ -158,7 +158,7 @@ bool ProcessPool::Impl::make(GuestThread::Forked* out) {
     return false;
   }
   if (!process->set_pid(pid)) {
-    why = "a guest process ended while it started";
+    why = "a guest process does not start (does the host allow programs in a memfd?)";
     return false;
   }
   Hello hello;

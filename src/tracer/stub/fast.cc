@@ -17,6 +17,7 @@ namespace {
 bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
   take_result(ch);
   if (ch->regs.rip != rip || ch->regs.rsp != rsp || ch->regs.eflags != eflags) return false;
+  run_first_ops(ch);
   if (!write_outs(ch)) ch->regs.rax = static_cast<uint64_t>(-14);  // EFAULT: unmapped meanwhile
   if (ch->set_fs) sys(__NR_arch_prctl, ARCH_SET_FS, ch->regs.fs_base);
   return true;
