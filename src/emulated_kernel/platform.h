@@ -78,6 +78,13 @@ class HostThread {
   // Runs mapping operations in the address space, in order, stopping at the first failure. Suspends
   // the calling fiber (which keeps its emulated CPU) until done. Value of the last one, or its errno.
   virtual Result<int64_t> run_ops(std::span<const HostOp> ops) = 0;
+  // The same for the last thing that a system call does, and which cannot fail but for want of the host's
+  // memory: it may also be done on the way back to the guest, if nobody else is in the address space. If it
+  // fails then, the process dies.
+  virtual Result<void> run_op_on_return(const HostOp& op) {
+    auto r = run_ops({&op, 1});
+    return r.ok() ? Result<void>() : r.error();
+  }
   // From now on run_ops() may only remember what to do, and succeed, until run_gathered() does all of it. For
   // many operations in a row of which nothing is needed before the end. Descriptors must stay open meanwhile.
   virtual void gather_ops() {}

@@ -7,9 +7,11 @@
 namespace starry {
 
 // CPUID.1:ECX[31]: zero on every processor, set by hypervisors.
-void Calm::look_at_machine() {
+void Calm::look_at_machine(uint64_t now) {
   unsigned a = 0, b = 0, c = 0, d = 0;
   useful_ = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 31) != 0;
+  first_cycles_ = __builtin_ia32_rdtsc();
+  first_ns_ = now;
 }
 
 void Calm::begin(uint32_t calls, uint64_t now) {
@@ -17,6 +19,21 @@ void Calm::begin(uint32_t calls, uint64_t now) {
   if (!useful_) return;
   calls_ = std::max(calls_, calls);
   until_ns_ = now + MOST_NS;
+}
+
+void Calm::pages_taken(uint64_t cycles, uint64_t now) {
+  constexpr uint64_t SLOW_NS = 100'000, TOUCHED_NS = 12'000;
+  const uint64_t all_cycles = __builtin_ia32_rdtsc() - first_cycles_;
+  const auto took = [&](uint64_t ns) {
+    return static_cast<double>(cycles) * static_cast<double>(now - first_ns_) >
+           static_cast<double>(ns) * static_cast<double>(all_cycles);
+  };
+  if (calls_ != 0) {
+    if (took(TOUCHED_NS)) begin(UNMAP, now);
+  } else if (took(SLOW_NS)) {
+    if (count_ - slow_at_ <= UNMAP) begin(UNMAP, now);
+    slow_at_ = count_;
+  }
 }
 
 void Calm::end_in_time(uint64_t now) {

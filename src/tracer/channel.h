@@ -46,7 +46,7 @@ enum Event : uint32_t {
 
 enum Action : uint32_t {
   ACT_NONE,
-  ACT_RESUME,      // write outs, load regs, back to the guest
+  ACT_RESUME,      // run `ops_first`, write outs, load regs, back to the guest
   ACT_SIGNAL,      // the same, then build `sig` on the guest's stack
   ACT_OPS,         // run ops[0..nops)
   ACT_LOAD_FRAME,  // rt_sigreturn: frame at regs.rsp -> regs, FP state, saved
@@ -114,6 +114,7 @@ struct Channel {
   // futex(2) that may wait: the word, and InfoPage::futex_wakes before the look at it.
   uint32_t futex_known, futex_word, futex_wakes;
   int64_t op_result;
+  uint64_t op_cycles;  // of the CPU's counter, that ACT_OPS took
   uint64_t trap_no, error_code;
   uint8_t siginfo[128];
   uint64_t saved_mask, saved_sp, saved_size;  // from ACT_LOAD_FRAME
@@ -136,6 +137,7 @@ struct Channel {
   uint32_t regs_changed;  // else only rax is new, and here
   uint32_t wake_other;    // 1 + number of a channel whose carrier this one is to wake before it sleeps
   uint64_t rax;
+  uint32_t ops_first;  // run ops[0..nops) before the guest goes on
   Answers answers;
   uint32_t nops;
   uint32_t new_slot;

@@ -19,7 +19,7 @@ ChannelTable& ChannelTable::instance() {
 }
 
 bool ChannelTable::init() {
-  calm.look_at_machine();
+  calm.look_at_machine(platform().monotonic_ns());
   info_fd_ = memfd_create("starry-info", MFD_CLOEXEC);
   if (info_fd_ < 0 || ftruncate(info_fd_, INFO_SIZE + DOORBELL_SIZE) != 0) return false;
   void* p = mmap(nullptr, INFO_SIZE + DOORBELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, info_fd_, 0);

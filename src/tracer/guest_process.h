@@ -164,6 +164,7 @@ class GuestThread final : public HostThread {
   void resume_signal(const ResumeSignal&) override;
   Result<SavedFrame> load_signal_frame() override;
   Result<int64_t> run_ops(std::span<const HostOp> ops) override;
+  Result<void> run_op_on_return(const HostOp& op) override;
   void gather_ops() override { gathering_ = true; }
   Result<void> run_gathered() override;
   void kick() override;
@@ -221,6 +222,7 @@ class GuestThread final : public HostThread {
   void account_naps();
   void finish_outs();
   void write_outputs();  // at once, not when the guest goes on
+  Result<void> run_left_op();
   // Starts an action and suspends the fiber until it is done. ESRCH if the carrier died.
   Result<int64_t> run_action(chan::Action action);
   // Puts operations into the channel, and descriptors on their way; ENOMEM.
@@ -243,6 +245,8 @@ class GuestThread final : public HostThread {
   bool waited_ = false;  // the call gave up its emulated CPU
   Fiber* waiter_ = nullptr;
   bool gathering_ = false;
+  bool op_left_ = false;   // of run_op_on_return(): it is in the channel
+  bool op_given_ = false;  // it went with the last reply
   std::vector<HostOp> gathered_;
   uint32_t seen_ring_ = 0;
   uint64_t seen_napped_ = 0;

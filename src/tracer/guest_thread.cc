@@ -95,6 +95,8 @@ bool GuestThread::is_first() const { return tid_ != 0 && tid_ == process_->host_
 
 void GuestThread::reply(Action action) {
   ch_->action = action;
+  ch_->ops_first = op_left_ ? 1 : 0;
+  op_given_ = std::exchange(op_left_, false);
   __atomic_store_n(&ch_->no_spin, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&ch_->cpu_taken, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&ch_->kicked, 0, __ATOMIC_RELAXED);
@@ -153,7 +155,24 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
   reply(ACT_SIGNAL);
 }
 
+// What else the carrier is to do comes after it.
+Result<void> GuestThread::run_left_op() {
+  if (std::exchange(op_left_, false)) TRY(run_action(ACT_OPS));
+  return {};
+}
+
+Result<void> GuestThread::run_op_on_return(const HostOp& op) {
+  if (state_ != State::in_kernel || gathering_ || op_left_ || op.fd >= 0 || process_->threads.size() != 1) {
+    TRY(run_ops({&op, 1}));
+    return {};
+  }
+  TRY(send_ops({&op, 1}));
+  op_left_ = true;
+  return {};
+}
+
 Result<int64_t> GuestThread::run_action(Action action) {
+  TRY(run_left_op());
   if (state_ != State::in_kernel) return Error{ESRCH};
   set_state(State::busy);
   waiter_ = this_fiber();
@@ -193,12 +212,18 @@ Result<void> GuestThread::send_ops(std::span<const HostOp> ops) {
   return {};
 }
 
+static bool takes_pages(const HostOp& op) {
+  return op.nr == SYS_munmap || op.nr == SYS_mprotect || op.nr == SYS_madvise || op.nr == SYS_mremap;
+}
+
 Result<int64_t> GuestThread::run_ops(std::span<const HostOp> ops) {
   if (gathering_) {
     gathered_.insert(gathered_.end(), ops.begin(), ops.end());
     return 0;
   }
+  const bool taken = std::any_of(ops.begin(), ops.end(), takes_pages);
   bool fds = std::any_of(ops.begin(), ops.end(), [](const HostOp& o) { return o.fd >= 0; });
+  TRY(run_left_op());
   if (fds) process_->fd_lock.lock();
   Result<int64_t> r = 0;
   while (!ops.empty() && r.ok()) {
@@ -208,6 +233,7 @@ Result<int64_t> GuestThread::run_ops(std::span<const HostOp> ops) {
     ops = ops.subspan(n);
   }
   if (fds) process_->fd_lock.unlock();
+  if (taken && r.ok()) ChannelTable::instance().calm.pages_taken(ch_->op_cycles, platform().monotonic_ns());
   return r;
 }
 
@@ -356,6 +382,8 @@ void GuestThread::load_event() {
   out_count_ = 0;
   data_used_ = 0;
   waited_ = false;
+  if (op_given_) ChannelTable::instance().calm.pages_taken(ch_->op_cycles, platform().monotonic_ns());
+  op_given_ = false;
   account_naps();
   futex_wakes_ = ch_->futex_wakes;
   const uint32_t futex_word = ch_->futex_word;

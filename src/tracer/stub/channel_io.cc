@@ -140,6 +140,7 @@ long receive_fds(int* fds, int want) {
 }
 
 int64_t run_ops(Channel* ch) {
+  const uint64_t began = __builtin_ia32_rdtsc();
   int64_t r = 0;
   int fd = -1;
   const auto close_fd = [&fd] {
@@ -164,6 +165,7 @@ int64_t run_ops(Channel* ch) {
     }
   }
   close_fd();
+  ch->op_cycles = __builtin_ia32_rdtsc() - began;
   return r;
 }
 

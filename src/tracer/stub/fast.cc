@@ -8,7 +8,7 @@ namespace starry::stub {
 
 using namespace chan;
 
-static_assert(offsetof(Channel, continuation) == 472 && offsetof(Channel, regs) == 512 &&
+static_assert(offsetof(Channel, continuation) == 480 && offsetof(Channel, regs) == 512 &&
               offsetof(GuestRegs, rax) == 104 && offsetof(GuestRegs, rip) == 128);
 
 namespace {
@@ -17,6 +17,7 @@ namespace {
 bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
   take_result(ch);
   if (ch->regs.rip != rip || ch->regs.rsp != rsp || ch->regs.eflags != eflags) return false;
+  run_first_ops(ch);
   if (!write_outs(ch)) ch->regs.rax = static_cast<uint64_t>(-14);  // EFAULT: unmapped meanwhile
   if (ch->set_fs) sys(__NR_arch_prctl, ARCH_SET_FS, ch->regs.fs_base);
   return true;

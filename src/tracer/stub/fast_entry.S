@@ -9,7 +9,7 @@
     .set AREA_CHANNEL, 0
     .set AREA_STACK, 8
     .set AREA_KICKED, 16
-    .set CONTINUATION, 472
+    .set CONTINUATION, 480
     .set REGS, 512
     .data
     .balign 64

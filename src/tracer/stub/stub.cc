@@ -152,6 +152,7 @@ bool carry_out(Channel* ch, ucontext* uc) {
   switch (ch->action) {
     case ACT_RESUME:
     case ACT_SIGNAL: {
+      run_first_ops(ch);
       bool good = write_outs(ch);
       take_result(ch);
       load_regs(uc, ch);
@@ -334,12 +335,13 @@ void start_on_area() {
   // So that whoever rewrites code makes all CPUs notice (membarrier(2)).
   sys(__NR_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0);
   if (sys(__NR_write, FD_SOCKET, u(&hello), sizeof hello) < 0) die();
-  Unmap list;
+  // Neither lies on the stack: below it comes the signal frame, which shall end in the same page.
+  static Unmap list;
+  static sock_filter prog[FILTER_MAX];
   if (sys(__NR_read, FD_SOCKET, u(&list), sizeof list) != sizeof list) die();
   for (uint32_t i = 0; i < list.count && i < 16; ++i)
     sys(__NR_munmap, list.range[i].start, list.range[i].len);
 
-  sock_filter prog[FILTER_MAX];
   sock_fprog fprog{static_cast<unsigned short>(build_filter(prog, u(stub_gate_start), u(stub_gate_end))),
                    prog};
   if (sys(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) die();

@@ -122,6 +122,10 @@ bool write_outs(chan::Channel* ch);
 // Takes descriptors from the supervisor. 0, or a negative errno.
 long receive_fds(int* fds, int want);
 int64_t run_ops(chan::Channel* ch);
+// Those that a resuming reply brings along.
+inline void run_first_ops(chan::Channel* ch) {
+  if (ch->ops_first != 0 && run_ops(ch) < 0) sys(__NR_exit_group, 1);
+}
 
 // nap.cc
 enum class NapEnd { refused, over, taken };
