@@ -304,6 +304,7 @@ Result<std::unique_ptr<HostThread>> GuestThread::clone_thread(Task& child) {
 }
 
 Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork(Task& child) {
+  ChannelTable::instance().calm_down(Calm::FORK);
   auto [process, t] = TRY(fork_process());
   t->task_ = &child;
   t->regs_ = regs_;
@@ -324,10 +325,7 @@ Result<GuestThread::Forked> GuestThread::fork_process() {
   Result<int64_t> pid = Error{EAGAIN};
   if (t->attached()) {
     MutexGuard guard(process_->fd_lock);
-    if (process_->send_fds(fds, 2)) {
-      ChannelTable::instance().calm_down(Calm::FORK);
-      pid = run_action(ACT_FORK);
-    }
+    if (process_->send_fds(fds, 2)) pid = run_action(ACT_FORK);
   }
   if (pid.ok() && !process->set_pid(static_cast<int>(*pid))) pid = Error{EAGAIN};
   if (!pid.ok()) {
