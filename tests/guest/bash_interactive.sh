@@ -56,6 +56,14 @@ def step(title, keys, what=PROMPT):
     os.write(fd, keys)
     show(title, until(what))
 
+def at_rest():
+    """Waits until the shell waits for keys: readline looks at a signal that comes just before only with the next key."""
+    seen = 0
+    while seen < 4:
+        time.sleep(0.02)
+        with open(f"/proc/{pid}/stat") as f:
+            seen = seen + 1 if f.read().rpartition(")")[2].split()[0] == "S" else 0
+
 def start(command):
     """Runs a command that prints "ready" when the keys are for it."""
     os.write(fd, command + b"\r")
@@ -71,6 +79,7 @@ step("move", b"cho start\x01e\x05ed\r")
 step("history", b"\x1b[A\x1b[A\r")
 os.write(fd, b"echo never")
 until(b"never")
+at_rest()
 step("interrupted line", b"\x03")
 step("literal", b"echo a\x16\x09b | od -An -c\r")
 step("tab", b"echo /etc/passw\t\r")
