@@ -16,19 +16,23 @@ void Calm::look_at_machine(uint64_t now) {
 
 void Calm::begin(uint32_t calls, uint64_t now) {
   constexpr uint64_t MOST_NS = 5'000'000;
-  if (!useful_) return;
+  if (!useful_ || static_cast<int32_t>(paused_until_ - count_) > 0) return;
   calls_ = std::max(calls_, calls);
   until_ns_ = now + MOST_NS;
 }
 
 void Calm::pages_taken(uint64_t cycles, uint64_t now) {
-  constexpr uint64_t SLOW_NS = 100'000, TOUCHED_NS = 12'000;
+  constexpr uint64_t SLOW_NS = 100'000, TOUCHED_NS = 12'000, CROWDED_NS = 1'000'000;
+  constexpr uint32_t PAUSE = 256;
   const uint64_t all_cycles = __builtin_ia32_rdtsc() - first_cycles_;
   const auto took = [&](uint64_t ns) {
     return static_cast<double>(cycles) * static_cast<double>(now - first_ns_) >
            static_cast<double>(ns) * static_cast<double>(all_cycles);
   };
-  if (calls_ != 0) {
+  if (took(CROWDED_NS)) {  // another program had the CPU for its slice: it would have each time
+    calls_ = 0;
+    paused_until_ = count_ + PAUSE;
+  } else if (calls_ != 0) {
     if (took(TOUCHED_NS)) begin(UNMAP, now);
   } else if (took(SLOW_NS)) {
     if (count_ - slow_at_ <= UNMAP) begin(UNMAP, now);

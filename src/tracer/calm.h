@@ -35,7 +35,7 @@ class Calm {
   bool useful_ = false;
   uint32_t calls_ = 0;
   uint64_t until_ns_ = 0;
-  uint32_t count_ = 0, slow_at_ = 0;  // slow_at_: number of a call
+  uint32_t count_ = 0, slow_at_ = 0, paused_until_ = 0;  // numbers of calls
   uint64_t first_cycles_ = 0, first_ns_ = 0;
 };
 

@@ -39,8 +39,8 @@ static void wake_other(Channel* ch) {
 // Two carriers that take turns on one CPU: to yield to each other costs half of what sleeping and waking
 // does. True: the reply is there. Who computes for long, or another program on this CPU, makes it useless.
 static bool yield_for_reply(Channel* ch, uint32_t seen) {
-  constexpr uint64_t MAX_CYCLES = 200'000;  // 50 to 100 us
-  constexpr uint32_t MAX_PENALTY = 256;     // waits
+  constexpr uint64_t MAX_CYCLES = 200'000;                  // 50 to 100 us
+  constexpr uint32_t MIN_PENALTY = 64, MAX_PENALTY = 1024;  // waits
   Area* area = this_area();
   if (info().spin == 0 || __atomic_load_n(&ch->cpu_taken, __ATOMIC_ACQUIRE) == 0) return false;
   if (area->yield_pause != 0) {
@@ -50,17 +50,22 @@ static bool yield_for_reply(Channel* ch, uint32_t seen) {
   __atomic_store_n(&ch->parked, PARKED_YIELDS, __ATOMIC_SEQ_CST);
   wake_other(ch);
   const uint64_t start = __builtin_ia32_rdtsc();
-  while (__atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) == seen) {
-    if (__builtin_ia32_rdtsc() - start > MAX_CYCLES) {
-      area->yield_penalty = area->yield_penalty < MAX_PENALTY / 2 ? 2 * area->yield_penalty + 1 : MAX_PENALTY;
-      area->yield_pause = area->yield_penalty;
-      return false;
-    }
+  bool answered = false, in_time = true;
+  for (;;) {
+    answered = __atomic_load_n(&ch->reply_seq, __ATOMIC_SEQ_CST) != seen;
+    in_time = __builtin_ia32_rdtsc() - start < MAX_CYCLES;
+    if (answered || !in_time) break;
     sys(__NR_sched_yield);
   }
-  area->yield_penalty = 0;
-  __atomic_store_n(&ch->parked, PARKED_NOT, __ATOMIC_RELAXED);
-  return true;
+  // An answer that comes late is no success: another program got the CPU for its whole slice.
+  uint32_t& penalty = area->yield_penalty;
+  if (in_time)
+    penalty = 0;
+  else
+    penalty = penalty == 0 ? MIN_PENALTY : penalty < MAX_PENALTY ? 4 * penalty : MAX_PENALTY;
+  area->yield_pause = penalty;
+  if (answered) __atomic_store_n(&ch->parked, PARKED_NOT, __ATOMIC_RELAXED);
+  return answered;
 }
 
 void wait_reply(Channel* ch, uint32_t seen) {
