@@ -347,6 +347,8 @@ int main(void) {
   b[3 * P - 1] = 1;
   printf("grown %d\n", sbrk(0) == (void*)(b + 3 * P));
   SAY(brk(b));
+  for (int i = 0; i < 3; ++i)  // too far up
+    printf("stays %d\n", syscall(SYS_brk, ((long[]){-1, -4096, 0x7ffffffff001})[i]) == (long)b);
   printf("below the heap %d\n", (long)syscall(SYS_brk, 1) == (long)b);
   return 0;
 }

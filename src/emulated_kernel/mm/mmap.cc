@@ -196,7 +196,7 @@ Result<void> Mm::mprotect(HostThread& by, uint64_t addr, uint64_t len, int prot)
 // brk(2): returns the new break, or the old one when it cannot be moved.
 Result<uint64_t> Mm::brk(HostThread& by, uint64_t addr) {
   MutexGuard guard(lock);
-  if (addr < brk_start) return brk_end;
+  if (addr < brk_start || addr > GUEST_TASK_SIZE) return brk_end;
   uint64_t old_top = page_up(brk_end), new_top = page_up(addr);
   if (in_task()) {
     uint64_t data_limit = current().rlimit(RLIMIT_DATA);
