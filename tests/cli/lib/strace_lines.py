@@ -75,18 +75,23 @@ class Thread:
         self.name, self.lines, self.children = name, [], 0
 
 
+def result_of(line):
+    return line.rpartition(" = ")[2].split(" ")[0]
+
+
 def wait_first(lines):
     """A child that ends before its parent waits for it is told of before that wait and not during it: natively that
-    is a race. The wait, and what the parent does until then, is put first, as it nearly always is; all lines stay. What
-    rt_sigreturn(2) returns is then what the wait did."""
-    i = 0
+    is a race. The wait, and what the parent does until then, is put first, as it nearly always is; all lines stay.
+    rt_sigreturn(2) gives back what the call before the signal returned, which is then the wait."""
+    i = 1
     while i < len(lines) - 2:
-        if lines[i].startswith("--- SIGCHLD") and lines[i + 1].startswith("rt_sigreturn("):
+        if (lines[i].startswith("--- SIGCHLD") and lines[i + 1].startswith("rt_sigreturn(") and
+                result_of(lines[i + 1]) == result_of(lines[i - 1])):
             for j in range(i + 2, min(i + 2 + MOST_BEFORE_WAIT, len(lines))):
                 if lines[j].startswith("--- "):
                     break
                 if lines[j].startswith("wait4("):
-                    told = [lines[i], lines[i + 1].rpartition(" = ")[0] + " = " + lines[j].rpartition(" = ")[2]]
+                    told = [lines[i], lines[i + 1].rpartition(" = ")[0] + " = " + result_of(lines[j])]
                     lines[i:j + 1] = lines[i + 2:j + 1] + told
                     i = j
                     break
