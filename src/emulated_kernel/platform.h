@@ -19,6 +19,7 @@
 
 namespace starry {
 
+class Cred;
 class Task;
 
 // One host system call of the memory family, executed by the stub inside a guest's address space.
@@ -102,8 +103,10 @@ class HostThread {
   virtual Result<std::unique_ptr<HostThread>> clone_thread(Task& child) = 0;
   // A copy of the whole address space (host copy-on-write) with one carrier.
   virtual Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> fork(Task& child) = 0;
-  // Ends the carrier. If it is the last of its space the space may be released.
-  virtual void exit() = 0;
+  // Ends the carrier. If it is the last of its space the space may be released, or emptied for the next
+  // program: only one with the rights of `owner`, since who had the space may have left traps in it. Null: for
+  // nobody.
+  virtual void exit(Ref<const Cred> owner) = 0;
   virtual int host_tid() const = 0;
 
   // Buffers that travelled with the system call: the stub copied declared inputs into the channel and
@@ -164,7 +167,8 @@ class Platform {
     std::unique_ptr<HostThread> thread;
     std::vector<FixedMap> fixed;
   };
-  virtual Result<NewSpace> new_space(Task& owner) = 0;
+  // `cred`: of the program that will run there.
+  virtual Result<NewSpace> new_space(Task& owner, const Cred& cred) = 0;
   // Runs `fn` on the kernel thread soon. The only member that other host threads may call.
   virtual void post(std::function<void()> fn) = 0;
   // Runs `fn` on a helper host thread, for host work that may block; hand results back with post().

@@ -49,6 +49,7 @@ enum Action : uint32_t {
   ACT_RESUME,      // run `ops_first`, write outs, load regs, back to the guest
   ACT_SIGNAL,      // the same, then build `sig` on the guest's stack
   ACT_OPS,         // run ops[0..nops)
+  ACT_EMPTY,       // the same, and the FP state is that of a new program
   ACT_LOAD_FRAME,  // rt_sigreturn: frame at regs.rsp -> regs, FP state, saved
   ACT_CLONE,       // new carrier thread in slot new_slot
   ACT_REUSE,       // the carrier of slot new_slot, which waits, gets a copy of our frame

@@ -65,6 +65,21 @@ GuestProcess::GuestProcess(OwnedFd socket, ChannelMemory channels, std::shared_p
       parent_channels_(std::move(parent)),
       used_(MAX_SLOTS, false) {}
 
+GuestProcess::GuestProcess(GuestProcess& before)
+    : fixed(before.fixed),
+      pid_(std::exchange(before.pid_, 0)),
+      pidfd_(std::exchange(before.pidfd_, -1)),
+      socket_(std::move(before.socket_)),
+      channels_(std::move(before.channels_)),
+      first_slot_(before.first_slot_),
+      parent_channels_(std::move(before.parent_channels_)),
+      used_(std::move(before.used_)) {
+  before.dead = true;
+  rewriter.begin_again(before.rewriter);
+  std::lock_guard lock(registry().mutex);
+  registry().by_pid[pid_] = this;
+}
+
 GuestProcess::~GuestProcess() {
   {
     std::lock_guard lock(registry().mutex);

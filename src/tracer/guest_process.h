@@ -109,6 +109,8 @@ class GuestProcess final : public HostSpace {
  public:
   // Before its process is there. `parent`: what its parent keeps of the channels of former children.
   GuestProcess(OwnedFd socket, ChannelMemory channels, std::shared_ptr<SpareChannels> parent);
+  // Of the host process of `before`, which has ended for the guest.
+  explicit GuestProcess(GuestProcess& before);
   ~GuestProcess() override;
 
   Result<size_t> peek(uint64_t addr, void* dst, size_t n) override;
@@ -175,7 +177,7 @@ class GuestThread final : public HostThread {
   // The same without a guest thread in it.
   using Forked = std::pair<Ref<GuestProcess>, std::unique_ptr<GuestThread>>;
   Result<Forked> fork_process();
-  void exit() override;
+  void exit(Ref<const Cred> owner) override;
   int host_tid() const override;
   bool window_read(uint64_t addr, void* dst, size_t n) override;
   size_t window_prefix(uint64_t addr, void* dst, size_t n) override;
@@ -201,6 +203,8 @@ class GuestThread final : public HostThread {
   GuestProcess& process() { return *process_; }
   void set_host_tid(int tid) { tid_ = tid; }
   uint32_t slot() const { return slot_; }
+  // Unmaps everything but what a pristine process has; ESRCH.
+  Result<void> empty_space(std::span<const HostOp> ops);
   // CPU time that the carrier has used for this thread.
   uint64_t cpu_ns();
   // Makes the carrier wait inside a host signal frame, which holds its FP state. Suspends the fiber. ESRCH.
@@ -232,6 +236,8 @@ class GuestThread final : public HostThread {
   std::unique_ptr<GuestThread> reuse_carrier();
   // What becomes of a carrier whose thread has ended; true: it keeps slot and number.
   bool leave_carrier();
+  Carrier carrier();  // what a next thread needs of this one
+  bool leaves_it_whole() const;
 
   Ref<GuestProcess> process_;
   uint32_t slot_, id_ = chan::MAX_CHANNELS;
@@ -253,7 +259,8 @@ class GuestThread final : public HostThread {
   uint64_t cpu_base_ns_ = 0;   // what the carrier used for others
   uint64_t cpu_total_ns_ = 0;  // that it had used when asked last
   OwnedFd schedstat_;
-  bool waits_ = false;  // exit() left the carrier where it is
+  bool waits_ = false;          // exit() left the carrier where it is
+  Ref<const Cred> next_owner_;  // its host process goes back to the pool, for programs of this one
   int tid_ = 0, bound_cpu_ = -1;
   chan::Window in_[chan::MAX_IN];
   uint32_t in_count_ = 0;
@@ -265,7 +272,9 @@ class GuestThread final : public HostThread {
 
 // Pristine processes: an address space with nothing of a guest, one carrier waiting in the stub. The first
 // one is made by the host's exec and is never given away: the others are forks of it, which costs a fraction.
-// A few are made in advance, so that exec does not wait for one.
+// A few are made in advance, so that exec does not wait for one. And those whose program has ended come back:
+// to unmap what is in them costs what the end of the process would, and saves the next fork. Since a program
+// could have changed the stub's data too, they serve only others with the same credentials.
 class ProcessPool {
  public:
   static ProcessPool& instance();
@@ -273,8 +282,11 @@ class ProcessPool {
   Result<void> start(int ready, std::string* why);
   // Waits for it. Reports why when it cannot be made.
   Result<void> await(std::string* why);
-  // On the kernel thread; suspends the fiber if none is ready.
-  Result<GuestThread::Forked> take();
+  // For a program with credentials `cred`. On the kernel thread; suspends the fiber if none is ready.
+  Result<GuestThread::Forked> take(const Cred& cred);
+  bool wants_back() const;
+  // The host process and only carrier of a guest process that has ended.
+  void take_back(GuestProcess& process, Carrier carrier, Ref<const Cred> owner);
   void stop();
 
  private:

@@ -60,12 +60,23 @@ GuestThread::~GuestThread() {
   if (!is_first()) process_->release_slot(slot_);
 }
 
+Carrier GuestThread::carrier() {
+  __atomic_store_n(&ch_->no_spin, 1, __ATOMIC_RELEASE);
+  ChannelTable::instance().reserve(id_);
+  return {slot_,      id_,          tid_,          bound_cpu_,           host_fs_,
+          seen_ring_, seen_napped_, cpu_total_ns_, std::move(schedstat_)};
+}
+
 bool GuestThread::leave_carrier() {
   if (!waits_ || process_->dead) return false;
   task_ = nullptr;  // it may be gone
   if (process_->threads.empty()) {
-    process_->ends_itself = true;
     ChannelTable::instance().calm_down(Calm::EXIT);
+    if (next_owner_ && ProcessPool::instance().wants_back()) {
+      ProcessPool::instance().take_back(*process_, carrier(), std::move(next_owner_));
+      return true;
+    }
+    process_->ends_itself = true;
     reply(ACT_EXIT_GROUP);
     return false;
   }
@@ -76,10 +87,7 @@ bool GuestThread::leave_carrier() {
     reply(ACT_EXIT);
     return false;
   }
-  __atomic_store_n(&ch_->no_spin, 1, __ATOMIC_RELEASE);
-  ChannelTable::instance().reserve(id_);
-  process_->idle.push_back({slot_, id_, tid_, bound_cpu_, host_fs_, seen_ring_, seen_napped_, cpu_total_ns_,
-                            std::move(schedstat_)});
+  process_->idle.push_back(carrier());
   return true;
 }
 
@@ -338,9 +346,26 @@ Result<GuestThread::Forked> GuestThread::fork_process() {
   return Forked(std::move(process), std::move(t));
 }
 
+Result<void> GuestThread::empty_space(std::span<const HostOp> ops) {
+  TRY(send_ops(ops));
+  TRY(run_action(ACT_EMPTY));
+  return {};
+}
+
+// Whether what is not the guest's own is as the host has put it, so that only the rest need be unmapped.
+bool GuestThread::leaves_it_whole() const {
+  if (process_->had_threads || !is_first() || !task_->mm || task_->mm->space.get() != process_.get())
+    return false;
+  return std::all_of(process_->fixed.begin(), process_->fixed.end(), [this](const Platform::FixedMap& f) {
+    const Vma* v = task_->mm->find(f.start);
+    return v != nullptr && v->start == f.start && v->end == f.end && v->prot == f.prot && v->name == f.name;
+  });
+}
+
 // The carrier waits on until this object is destroyed: it wakes the carrier of whoever gets its CPU.
-void GuestThread::exit() {
+void GuestThread::exit(Ref<const Cred> owner) {
   waits_ = state_ == State::in_kernel;
+  if (waits_ && owner && task_ != nullptr && leaves_it_whole()) next_owner_ = std::move(owner);
   set_state(State::gone);
   out_count_ = 0;
   if (waits_) ChannelTable::instance().leaves(this);
@@ -354,7 +379,7 @@ uint64_t GuestThread::cpu_ns() {
     timespec ts{};
     if (clock_gettime(static_cast<clockid_t>(~process_->host_pid() * 8) | CPUCLOCK_SCHED, &ts) != 0) return 0;
     cpu_total_ns_ = static_cast<uint64_t>(ts.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(ts.tv_nsec);
-    return cpu_total_ns_;
+    return cpu_total_ns_ - std::min(cpu_base_ns_, cpu_total_ns_);
   }
   char text[64] = "";
   if (!schedstat_) {

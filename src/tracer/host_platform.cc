@@ -58,8 +58,8 @@ void HostPlatform::futex_wakes() {
 
 uint64_t HostPlatform::thread_cpu_ns(HostThread& t) { return static_cast<GuestThread&>(t).cpu_ns(); }
 
-Result<Platform::NewSpace> HostPlatform::new_space(Task& owner) {
-  auto made = ProcessPool::instance().take();
+Result<Platform::NewSpace> HostPlatform::new_space(Task& owner, const Cred& cred) {
+  auto made = ProcessPool::instance().take(cred);
   if (!made.ok()) return made.error();
   NewSpace s;
   s.fixed = made->first->fixed;

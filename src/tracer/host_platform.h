@@ -32,7 +32,7 @@ class HostPlatform final : public Platform {
   std::string host_cpuinfo() override;
   uint64_t resident_bytes(HostSpace& space) override;
   size_t page_map(HostSpace& space, uint64_t addr, std::span<uint64_t> entries) override;
-  Result<NewSpace> new_space(Task& owner) override;
+  Result<NewSpace> new_space(Task& owner, const Cred& cred) override;
   void post(std::function<void()> fn) override;
   void run_blocking(std::function<void()> fn) override;
 

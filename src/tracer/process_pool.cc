@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bitset>
 #include <cstdio>
 #include <cstring>
@@ -40,6 +41,13 @@ struct ProcessPool::Impl {
   Mutex forking;
   GuestThread::Forked first;
   std::deque<GuestThread::Forked> ready;
+  // Those that have come back; the last one's memory is still in the caches. `emptying`: not there yet.
+  struct Used {
+    GuestThread::Forked it;
+    Ref<const Cred> owner;
+  };
+  std::vector<Used> used;
+  size_t emptying = 0;
   size_t keep = 1;
   bool in_use = false, filling = false;
 
@@ -47,6 +55,7 @@ struct ProcessPool::Impl {
   int spawn(int socket, int channels);
   bool make(GuestThread::Forked* out);
   Result<GuestThread::Forked> fork_first();
+  GuestThread::Forked take_used(const Cred& cred);
   void fill();
 };
 
@@ -201,6 +210,30 @@ void ProcessPool::Impl::fill() {
   });
 }
 
+// Everything but the stub with its areas and channels, the trampolines and what the host put there.
+static std::vector<HostOp> what_to_empty(const GuestProcess& p, const Rewriter& before) {
+  struct Kept {
+    uint64_t start, end;
+  };
+  std::vector<Kept> kept{{AREAS_ADDR, CHANNELS_ADDR + MAX_SLOTS * CHANNEL_SIZE},
+                         {GUEST_TASK_SIZE, GUEST_TASK_SIZE}};
+  std::vector<HostOp> ops;
+  for (size_t i = 0; i < std::size(TRAMPOLINE_AREAS); ++i) {
+    const TrampolineArea& a = TRAMPOLINE_AREAS[i];
+    if (!before.has_area(i)) continue;
+    kept.push_back({a.start, a.start + a.size});
+    if (before.uses(i)) ops.push_back({SYS_madvise, {a.start, a.size, MADV_DONTNEED}});
+  }
+  for (const Platform::FixedMap& f : p.fixed) kept.push_back({f.start, f.end});
+  std::sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.start < b.start; });
+  uint64_t at = 0;
+  for (const Kept& k : kept) {
+    if (k.start > at) ops.push_back({SYS_munmap, {at, k.start - at}});
+    at = k.end;
+  }
+  return ops;
+}
+
 ProcessPool& ProcessPool::instance() {
   static ProcessPool pool;
   return pool;
@@ -237,8 +270,35 @@ Result<void> ProcessPool::await(std::string* why) {
   return Error{EAGAIN};
 }
 
-Result<GuestThread::Forked> ProcessPool::take() {
-  GuestThread::Forked f;
+GuestThread::Forked ProcessPool::Impl::take_used(const Cred& cred) {
+  std::erase_if(used, [](const Used& u) { return u.it.first->ended(); });
+  const auto at =
+      std::find_if(used.rbegin(), used.rend(), [&](const Used& u) { return u.owner->same_as(cred); });
+  if (at == used.rend()) return {};
+  GuestThread::Forked f = std::move(at->it);
+  used.erase(std::next(at).base());
+  return f;
+}
+
+bool ProcessPool::wants_back() const {
+  constexpr size_t MOST = 4;
+  return impl_->used.size() + impl_->emptying < MOST;
+}
+
+void ProcessPool::take_back(GuestProcess& process, Carrier carrier, Ref<const Cred> owner) {
+  auto p = make_ref<GuestProcess>(process);
+  auto ops = what_to_empty(*p, process.rewriter);
+  auto t =
+      std::make_shared<std::unique_ptr<GuestThread>>(std::make_unique<GuestThread>(p, std::move(carrier)));
+  ++impl_->emptying;
+  kthread_run([pool = impl_, p, t, ops, owner] {
+    if ((*t)->empty_space(ops).ok()) pool->used.push_back({{p, std::move(*t)}, owner});
+    --pool->emptying;
+  });
+}
+
+Result<GuestThread::Forked> ProcessPool::take(const Cred& cred) {
+  GuestThread::Forked f = impl_->take_used(cred);
   while (!f.first && !impl_->ready.empty()) {
     if (!impl_->ready.front().first->ended()) f = std::move(impl_->ready.front());
     impl_->ready.pop_front();
@@ -255,6 +315,7 @@ void ProcessPool::stop() {
   impl_->stopping.release();
   impl_->maker.join();
   impl_->ready.clear();
+  impl_->used.clear();
   impl_->first = {};
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "emulated_kernel/mm/mm.h"
 #include "tracer/guest_process.h"
@@ -66,6 +67,13 @@ void Rewriter::copy(const Rewriter& parent) {
   entry_ = parent.entry_;
   areas_ = parent.areas_;
   failed_ = parent.failed_;
+}
+
+void Rewriter::begin_again(Rewriter& before) {
+  entry_ = before.entry_;
+  areas_ = before.areas_;
+  failed_ = before.failed_;
+  mem_ = std::exchange(before.mem_, -1);
 }
 
 Rewriter::State& Rewriter::state() {

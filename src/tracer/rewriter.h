@@ -29,6 +29,11 @@ class Rewriter {
   void set_stub(uint64_t entry, uint32_t areas) { entry_ = entry, areas_ = areas; }
   // The process is a fork of `parent`'s: its memory is a copy.
   void copy(const Rewriter& parent);
+  // The process is that of `before`, with nothing left in it.
+  void begin_again(Rewriter& before);
+  // Whether there is code in TRAMPOLINE_AREAS[i].
+  bool uses(size_t i) const { return !state_->used[i].empty(); }
+  bool has_area(size_t i) const { return (areas_ >> i & 1) != 0; }
   // A system call trapped with the number `nr` in rax, its instruction ending at `rip`. `others`: more
   // threads may be running in the address space.
   void trapped(const Mm& mm, uint64_t rip, uint64_t nr, bool others);

@@ -20,7 +20,7 @@ class FakeHost : public HostThread {
   Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> fork(Task&) override {
     return Error{EAGAIN};
   }
-  void exit() override {}
+  void exit(Ref<const Cred>) override {}
   int host_tid() const override { return 0; }
   bool window_read(uint64_t, void*, size_t) override { return false; }
   size_t window_prefix(uint64_t, void*, size_t) override { return 0; }

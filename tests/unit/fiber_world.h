@@ -21,7 +21,7 @@ class ManualClock final : public Platform {
   uint64_t monotonic_ns() override { return now; }
   uint64_t realtime_ns() override { return now + realtime_offset; }
   void entropy(void* dst, size_t n) override { std::fill_n(static_cast<uint8_t*>(dst), n, 0x5a); }
-  Result<NewSpace> new_space(Task&) override { return Error{ENOMEM}; }
+  Result<NewSpace> new_space(Task&, const Cred&) override { return Error{ENOMEM}; }
   void post(std::function<void()> fn) override { fn(); }
   void run_blocking(std::function<void()> fn) override { fn(); }
 };

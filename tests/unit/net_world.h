@@ -22,7 +22,7 @@ class NetPlatform final : public Platform {
   void entropy(void* dst, size_t n) override {
     for (size_t i = 0; i < n; i++) static_cast<uint8_t*>(dst)[i] = static_cast<uint8_t>(++seed_);
   }
-  Result<NewSpace> new_space(Task&) override { return Error{ENOSYS}; }
+  Result<NewSpace> new_space(Task&, const Cred&) override { return Error{ENOSYS}; }
   void post(std::function<void()> fn) override { fn(); }
   void run_blocking(std::function<void()> fn) override { fn(); }
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "emulated_kernel/task/task.h"
 
@@ -26,6 +27,15 @@ Ref<Cred> Cred::copy() const {
   c->cap_ambient = cap_ambient;
   c->securebits = securebits;
   return c;
+}
+
+bool Cred::same_as(const Cred& o) const {
+  const auto all = [](const Cred& c) {
+    return std::tie(c.uid, c.euid, c.suid, c.fsuid, c.gid, c.egid, c.sgid, c.fsgid, c.groups,
+                    c.cap_inheritable, c.cap_permitted, c.cap_effective, c.cap_bounding, c.cap_ambient,
+                    c.securebits);
+  };
+  return all(*this) == all(o);
 }
 
 void commit_cred(Task& t, Ref<Cred> next) {

@@ -23,6 +23,7 @@ class Cred : public RefCounted {
   bool capable(int cap) const { return (cap_effective >> cap) & 1; }
   bool in_group(uint32_t gid_) const;
   Ref<Cred> copy() const;
+  bool same_as(const Cred& other) const;
 };
 
 class Task;

@@ -275,10 +275,10 @@ void reset_attributes(Task& t, Ref<const Cred> cred, bool secure) {
   g.exit_signal = SIGCHLD;
 }
 
-void switch_space(Task& t, Ref<Mm> mm, std::unique_ptr<HostThread> host, Start start) {
+void switch_space(Task& t, Ref<Mm> mm, std::unique_ptr<HostThread> host, Start start, Ref<const Cred> heir) {
   if (t.host) {
     account_cpu_time(t);
-    t.host->exit();
+    t.host->exit(std::move(heir));
     destroy_later(std::move(t.host));
   }
   t.mm = std::move(mm);
@@ -302,7 +302,7 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   Ref<const Cred> cred =
       cred_for_exec(*t.cred, st.mode, st.uid, st.gid, !nosuid && !t.no_new_privs && !t.ptrace, &secure);
 
-  Platform::NewSpace ns = TRY(platform().new_space(t));
+  Platform::NewSpace ns = TRY(platform().new_space(t, *cred));
   Ref<Mm> mm = new_mm(ns);
   // The new carrier works on the CPU of the old one, which has nothing to do meanwhile.
   if (t.se.cpu >= 0) ns.thread->bind_cpu(t.se.cpu);
@@ -311,7 +311,7 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   Result<void> alone;
   if (start) alone = become_only_thread(t);
   if (!start || !alone) {
-    ns.thread->exit();
+    ns.thread->exit(nullptr);
     destroy_later(std::move(ns.thread));
     // On Linux the old program is gone when a file turns out to be damaged (force_fatal_sig() in
     // bprm_execve()).
@@ -319,11 +319,12 @@ Result<void> do_exec(Task& t, ExecRequest req) {
     return start ? alone.error() : start.error();
   }
 
+  Ref<const Cred> heir = heir_of_space(t);
   if (t.mm) leave_mm(t);
   close_on_exec(t);
   reset_attributes(t, std::move(cred), secure);
   record_program(t, program, req);
-  switch_space(t, std::move(mm), std::move(ns.thread), *start);
+  switch_space(t, std::move(mm), std::move(ns.thread), *start, std::move(heir));
   return {};
 }
 

@@ -130,6 +130,11 @@ void account_cpu_time(Task& t) {
   t.group->io.add(std::exchange(t.io, {}));
 }
 
+Ref<const Cred> heir_of_space(const Task& t) {
+  const bool confined = t.no_new_privs || t.seccomp || t.seccomp_strict || !t.group->dumpable;
+  return confined ? nullptr : t.cred;
+}
+
 void kill_threads(ThreadGroup& g, const Task* keep) {
   for (Task* t : g.threads) {
     if (t == keep || t->exited) continue;
@@ -182,7 +187,7 @@ void exit_task(Task& t, int status) {
   leave_files(t);
   t.fs.reset();
   account_cpu_time(t);
-  if (t.host) t.host->exit();
+  if (t.host) t.host->exit(heir_of_space(t));
   destroy_later(std::move(t.host));
   t.mm.reset();
   t.restart_block = nullptr;

@@ -39,6 +39,13 @@ void load_regs(ucontext* uc, const Channel* ch) {
   uc->uc_sigmask = 0;  // the host never blocks anything while the guest runs
 }
 
+void fresh_fp(ucontext* uc) {
+  char* fp = reinterpret_cast<char*>(uc->uc_mcontext.fpstate);
+  if (fp == nullptr || fp_size(fp) <= 576) return;
+  *reinterpret_cast<uint64_t*>(fp + 512) = 0;
+  *reinterpret_cast<uint32_t*>(fp + 24) = 0x1f80;
+}
+
 // The frame that Linux builds (arch/x86/kernel/signal_64.c): return address, ucontext, siginfo; FP state
 // above, 64-byte aligned.
 struct GuestFrame {
@@ -75,10 +82,7 @@ bool build_frame(Channel* ch, ucontext* uc) {
   m.rdx = u(&f->uc);
   m.rax = 0;
   m.eflags &= ~0x10500ULL;  // RF, DF, TF
-  if (fps > 576) {          // a handler starts with fresh FP state: no component in use, default MXCSR
-    *reinterpret_cast<uint64_t*>(fp + 512) = 0;
-    *reinterpret_cast<uint32_t*>(fp + 24) = 0x1f80;
-  }
+  fresh_fp(uc);
   return true;
 }
 

@@ -173,6 +173,9 @@ bool carry_out(Channel* ch, ucontext* uc) {
       }
       break;
     }
+    case ACT_EMPTY:
+      fresh_fp(uc);
+      [[fallthrough]];
     case ACT_OPS:
       ch->op_result = run_ops(ch);
       ch->event = EV_DONE;

@@ -139,6 +139,8 @@ NapEnd nap(chan::Channel* ch, uint32_t seen);
 void save_regs(chan::Channel* ch, const ucontext* uc);
 void load_regs(ucontext* uc, const chan::Channel* ch);
 size_t fp_size(const void* fp);  // bytes of the FP state of a host frame
+// FP state as execve(2) and the entry of a handler leave it: no component in use, default MXCSR.
+void fresh_fp(ucontext* uc);
 // Builds the signal frame that ch->sig describes and makes `uc` enter the handler; false after a fault.
 bool build_frame(chan::Channel* ch, ucontext* uc);
 // rt_sigreturn: the guest's frame starts 8 bytes below rsp (its return address is popped already).
