@@ -125,5 +125,22 @@ TEST(ProcCred, Groups) {
   EXPECT_FALSE(c->in_group(5));
 }
 
+TEST(ProcCred, TheSameOnlyIfNothingDiffers) {
+  EXPECT_TRUE(user()->same_as(*user()));
+  EXPECT_TRUE(root()->same_as(*root()->copy()));
+  EXPECT_FALSE(user()->same_as(*root()));
+  const auto differs = [](auto change) {
+    const Ref<Cred> c = user();
+    change(*c);
+    return !c->same_as(*user()) && c->copy()->same_as(*c);
+  };
+  EXPECT_TRUE(differs([](Cred& c) { c.suid = 0; }));
+  EXPECT_TRUE(differs([](Cred& c) { c.fsgid = 0; }));
+  EXPECT_TRUE(differs([](Cred& c) { c.groups = {27}; }));
+  EXPECT_TRUE(differs([](Cred& c) { c.cap_permitted = bit(CAP_KILL); }));
+  EXPECT_TRUE(differs([](Cred& c) { c.cap_bounding = 0; }));
+  EXPECT_TRUE(differs([](Cred& c) { c.securebits = SECBIT_NOROOT; }));
+}
+
 }  // namespace
 }  // namespace starry

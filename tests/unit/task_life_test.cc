@@ -225,6 +225,19 @@ TEST_F(TaskLife, AThreadTakesOverTheLeadersId) {
   EXPECT_EQ(worker.group->leader(), &worker);
 }
 
+TEST_F(TaskLife, WhoMayDoLessThanItsCredentialsSayLeavesItsSpaceToNobody) {
+  EXPECT_EQ(heir_of_space(shell), shell.cred);
+  Task& careful = process(*shell.group);
+  careful.no_new_privs = true;
+  EXPECT_EQ(heir_of_space(careful), nullptr);
+  Task& secret = process(*shell.group);
+  secret.group->dumpable = false;
+  EXPECT_EQ(heir_of_space(secret), nullptr);
+  Task& strict = process(*shell.group);
+  strict.seccomp_strict = true;
+  EXPECT_EQ(heir_of_space(strict), nullptr);
+}
+
 TEST_F(TaskLife, PidsAreSequential) {
   const pid_t a = alloc_pid();
   EXPECT_EQ(alloc_pid(), a + 1);
