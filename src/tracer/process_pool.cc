@@ -19,6 +19,8 @@
 #include <thread>
 
 #include "emulated_kernel/entry/fibers.h"
+#include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/task/cred.h"
 #include "tracer/guest_process.h"
 
 extern "C" const char stub_image_start[], stub_image_end[];

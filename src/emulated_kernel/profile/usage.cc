@@ -31,7 +31,7 @@ struct Watched {
   int level = -1;              // the argument that says whose option `optname` is
 };
 
-std::array<Watched, MAX_SYSCALL> watched;
+std::vector<Watched> watched;  // by number, once usage_start() was called
 std::map<pid_t, ProcessUse> processes;
 
 // What a call is about, taken before it changes anything.
@@ -148,6 +148,7 @@ SysResult counted(Task& t, const uint64_t args[6]) {
 }  // namespace
 
 void usage_start() {
+  watched.resize(MAX_SYSCALL);
   for (int nr = 0; nr < MAX_SYSCALL; nr++) {
     const SyscallSpec& spec = syscall_spec(nr);
     Watched& w = watched[static_cast<size_t>(nr)];
