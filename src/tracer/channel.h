@@ -143,6 +143,7 @@ struct Channel {
   uint32_t nops;
   uint32_t new_slot;
   uint32_t id;          // bit number in the doorbell
+  uint32_t host_cpu;    // 1 + the one that the carrier is bound to
   uint64_t patch_site;  // of slot 0: the instruction that is being rewritten; breakpoints there wait
   Window out[MAX_OUT];
   Op ops[MAX_OPS];
@@ -163,6 +164,7 @@ struct DoorbellBits {
 };
 struct Doorbell {
   alignas(64) uint32_t sleeping;  // futex word: 1 while the supervisor sleeps
+  uint32_t pulled;                // a carrier bound the kernel thread to its own CPU before it woke it
   DoorbellBits naps;
   // Futex words, by channel number, that change with each wake-up of a sleeping carrier. Here and not in the
   // channel, so that the carrier of another process can wake it.
@@ -182,6 +184,7 @@ inline constexpr uint32_t MAX_PRECOPY = 3, PRECOPY_SYSCALLS = 512;
 struct InfoPage {
   uint32_t spin;                     // turns to spin before sleeping
   uint32_t may_nap;                  // no task waits for a CPU, and nobody wants to see every call
+  int32_t kernel_tid;                // of the kernel thread; 0: leave it on the CPU where it is
   uint8_t answer[PRECOPY_SYSCALLS];  // by number: 1 + index in Answers, 0: ask the kernel
   Precopy precopy[PRECOPY_SYSCALLS][MAX_PRECOPY];
   alignas(64) uint32_t futex_wakes;  // changes with each futex operation that wakes or moves waiters

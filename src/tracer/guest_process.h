@@ -56,6 +56,11 @@ class ChannelTable {
   // Sleeps until a channel rings, wake() is called or the deadline (CLOCK_MONOTONIC ns) passes.
   // `something` is asked once more when a wake() can no longer be missed.
   void sleep(uint64_t deadline_ns, const std::function<bool()>& something);
+  // A carrier has bound the kernel thread to its CPU since the last time.
+  bool pulled() {
+    return __atomic_load_n(&doorbell_->pulled, __ATOMIC_RELAXED) != 0 &&
+           __atomic_exchange_n(&doorbell_->pulled, 0, __ATOMIC_SEQ_CST) != 0;
+  }
   // A carrier whose call had to wait was woken on an idle CPU: it takes longer to ring again than spinning
   // for it is worth.
   bool woke_sleeper = false;
@@ -232,6 +237,8 @@ class GuestThread final : public HostThread {
   // Puts operations into the channel, and descriptors on their way; ENOMEM.
   Result<void> send_ops(std::span<const HostOp> ops);
   bool is_first() const;
+  void inherit_cpu(int emulated_cpu);
+  void publish_cpu();  // to the channel
   // For a new thread: a carrier that waits for one, with a copy of our frame; null if there is none.
   std::unique_ptr<GuestThread> reuse_carrier();
   // What becomes of a carrier whose thread has ended; true: it keeps slot and number.

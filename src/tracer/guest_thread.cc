@@ -270,8 +270,19 @@ void GuestThread::will_wait() {
 void GuestThread::bind_cpu(int emulated_cpu) {
   if (bound_cpu_ == emulated_cpu || host_tid() == 0) return;
   bound_cpu_ = emulated_cpu;
-  cpu_set_t set = host_cpu_for(emulated_cpu);
+  const cpu_set_t set = host_cpu_for(emulated_cpu);
   sched_setaffinity(host_tid(), sizeof set, &set);
+  publish_cpu();
+}
+
+// A new carrier begins where its creator is.
+void GuestThread::inherit_cpu(int emulated_cpu) {
+  bound_cpu_ = emulated_cpu;
+  publish_cpu();
+}
+
+void GuestThread::publish_cpu() {
+  ch_->host_cpu = bound_cpu_ < 0 ? 0 : 1 + static_cast<uint32_t>(host_cpu_number(bound_cpu_));
 }
 
 std::unique_ptr<GuestThread> GuestThread::reuse_carrier() {
@@ -297,7 +308,7 @@ Result<std::unique_ptr<HostThread>> GuestThread::clone_thread(Task& child) {
     if (!t->attached()) return Error{EAGAIN};
     t->task_ = &child;
     t->host_fs_ = host_fs_;
-    t->bound_cpu_ = bound_cpu_;
+    t->inherit_cpu(bound_cpu_);
     ch_->new_slot = slot;
     auto tid = run_action(ACT_CLONE);
     if (!tid.ok()) {
@@ -317,7 +328,7 @@ Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> GuestThread::fork
   t->task_ = &child;
   t->regs_ = regs_;
   t->host_fs_ = host_fs_;
-  t->bound_cpu_ = bound_cpu_;
+  t->inherit_cpu(bound_cpu_);
   return std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>(std::move(process), std::move(t));
 }
 

@@ -19,10 +19,14 @@ static const std::vector<int>& allowed() {
 
 int host_cpu_count() { return static_cast<int>(allowed().size()); }
 
+int host_cpu_number(int emulated_cpu) {
+  return allowed()[static_cast<size_t>(emulated_cpu) % allowed().size()];
+}
+
 cpu_set_t host_cpu_for(int emulated_cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(allowed()[static_cast<size_t>(emulated_cpu) % allowed().size()], &set);
+  CPU_SET(host_cpu_number(emulated_cpu), &set);
   return set;
 }
 
@@ -50,6 +54,11 @@ void stay_on_cpus(const cpu_set_t& cpus) {
   if (stays && CPU_EQUAL(&kept, &cpus)) return;
   kept = cpus;
   stays = left_some = sched_setaffinity(0, sizeof cpus, &cpus) == 0;
+}
+
+void was_bound() {
+  left_some = true;
+  stays = false;
 }
 
 void use_all_cpus() {

@@ -24,9 +24,11 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t GUEST_SPIN = 2000;             // turns of a pause loop: about 30 us
-constexpr uint64_t SHORT_SPIN_NS = 50'000;        // before the kernel thread sleeps
-constexpr uint64_t LONG_SPIN_NS = 400'000;        // while it is woken again and again after less than that
+constexpr uint32_t GUEST_SPIN = 2000;       // turns of a pause loop: about 30 us
+constexpr uint64_t SHORT_SPIN_NS = 50'000;  // before the kernel thread sleeps
+constexpr uint64_t LONG_SPIN_NS = 400'000;  // while it is woken again and again after less than that
+// Of come_near(): what there is between two calls.
+constexpr uint64_t FAR_BELOW_NS = 40'000, NEAR_ABOVE_NS = 120'000, MAX_GAP_NS = 400'000;
 constexpr uint64_t MAX_KERNEL_SPIN_NS = 100'000;  // to a timer
 constexpr int POOL_SIZE = 2;
 // Of share_cpus(): what a call takes at most on crowded CPUs so that it is worth a trial.
@@ -78,6 +80,7 @@ void Supervisor::await_processes() {
 }
 
 void Supervisor::run(std::function<void()> boot) {
+  if (host_cpu_count() > 1) kernel_tid_ = gettid();
   kthread_run(std::move(boot));
   fibers_run([this] { turn(); });
 }
@@ -164,11 +167,23 @@ bool Supervisor::others_want_this_cpu() {
   return std::exchange(preemptions_, used.ru_nivcsw) != used.ru_nivcsw;
 }
 
+// Where the kernel thread is between calls. Far: on a CPU without guests, where it spins. Near: asleep, and
+// who calls has it woken on its own CPU (stub/channel_io.cc). Near is better where calls are rare: the CPU
+// without guests would have gone to sleep itself.
+void Supervisor::note_gap(uint64_t gap_ns) {
+  constexpr int64_t SHARE = 32;
+  mean_gap_ns_ += (static_cast<int64_t>(std::min(gap_ns, MAX_GAP_NS)) - mean_gap_ns_) / SHARE;
+  const auto mean = static_cast<uint64_t>(mean_gap_ns_);
+  if (near_ ? mean >= FAR_BELOW_NS : mean <= NEAR_ABOVE_NS) return;
+  near_ = !near_;
+  ChannelTable::instance().info().kernel_tid = near_ ? kernel_tid_ : 0;
+}
+
 // Nothing to do until `deadline`: spins a little while a guest runs and a CPU is to spare, then sleeps.
 void Supervisor::idle(uint64_t deadline) {
   ChannelTable& table = ChannelTable::instance();
   auto something = [&] { return table.anything() || host_platform.posted(); };
-  uint64_t start = host_platform.monotonic_ns();
+  const uint64_t start = host_platform.monotonic_ns();
   if (has_cpu_ && start - counted_since_ns_ > 2 * CALLS_COUNTED * CROWDED_CALL_NS) {
     share_cpus(start);
     return;
@@ -176,15 +191,17 @@ void Supervisor::idle(uint64_t deadline) {
   if (start >= deadline) return;
   table.calm.end_in_time(start);
   table.before_idle();
+  release_if_pulled();
   // Only a guest in user mode can ring soon. For a moment it costs more to set the host's timer than to wait.
   const bool soon = deadline - start < MAX_KERNEL_SPIN_NS;
-  if (scheduler().cpus_in_use() > 0 && may_spin() && (!std::exchange(table.woke_sleeper, false) || soon)) {
+  const bool woke_sleeper = std::exchange(table.woke_sleeper, false);
+  if (scheduler().cpus_in_use() > 0 && may_spin() && (soon || (!woke_sleeper && !near_))) {
     // A thread that spins where the one runs that it waits for keeps it from running. The host would not move
     // either of them for milliseconds: guests are bound.
     leave_cpus(guest_cpus());
     for (;;) {
       for (int i = 0; i < 32; ++i) {
-        if (something()) return;
+        if (something()) return note_gap(host_platform.monotonic_ns() - start);
         __builtin_ia32_pause();
       }
       uint64_t t = host_platform.monotonic_ns();
@@ -193,14 +210,23 @@ void Supervisor::idle(uint64_t deadline) {
     }
   }
   table.check_assisted();
-  if (!table.calm.now())
+  if (near_ ? scheduler().cpus_in_use() == 0 : !table.calm.now())
     use_all_cpus();
-  else if (scheduler().cpus_in_use() > 0)
+  else if (!near_ && scheduler().cpus_in_use() > 0)
     stay_on_cpus(guest_cpus());
   const uint64_t asleep_since = host_platform.monotonic_ns();
   table.sleep(deadline, something);
-  const bool soon_back = host_platform.monotonic_ns() - asleep_since < LONG_SPIN_NS;
+  release_if_pulled();
+  const uint64_t now = host_platform.monotonic_ns();
+  note_gap(now - start);
+  const bool soon_back = now - asleep_since < LONG_SPIN_NS;
   spin_ns_ = soon_back && !others_want_this_cpu() ? LONG_SPIN_NS : SHORT_SPIN_NS;
+}
+
+void Supervisor::release_if_pulled() {
+  if (!ChannelTable::instance().pulled()) return;
+  was_bound();
+  use_all_cpus();
 }
 
 // Reaps host processes and tells the kernel. A guest that ended as it should has no carriers left.

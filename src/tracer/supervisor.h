@@ -30,10 +30,15 @@ class Supervisor {
   void turn();
   void idle(uint64_t deadline);
   bool others_want_this_cpu();
+  void note_gap(uint64_t gap_ns);
+  void release_if_pulled();
   void share_cpus(uint64_t now);
   void watch_children();
 
   uint64_t spin_ns_ = 0;
+  int32_t kernel_tid_ = 0;  // 0: there is one CPU only
+  bool near_ = false;
+  int64_t mean_gap_ns_ = 0;
   long preemptions_ = 0;
   // Calls since a moment, and how many of them found guests on all CPUs.
   uint32_t calls_ = 0, crowded_ = 0;

@@ -345,7 +345,8 @@ void start_on_area() {
   for (uint32_t i = 0; i < list.count && i < 16; ++i)
     sys(__NR_munmap, list.range[i].start, list.range[i].len);
 
-  sock_fprog fprog{static_cast<unsigned short>(build_filter(prog, u(stub_gate_start), u(stub_gate_end))),
+  sock_fprog fprog{static_cast<unsigned short>(build_filter(prog, u(stub_gate_start), u(stub_gate_end),
+                                                            static_cast<uint32_t>(g.supervisor))),
                    prog};
   if (sys(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) die();
   // The carrier waits in the frame of this signal; the kernel resumes it somewhere else. It is sent
