@@ -352,6 +352,7 @@ Result<GuestThread::Forked> GuestThread::fork_process() {
     return pid.error();
   }
   process->rewriter.copy(process_->rewriter);
+  process->fixed = process_->fixed;
   t->tid_ = static_cast<int>(*pid);
   if (process->ended()) t->set_state(State::gone);  // and maybe reaped before its pid was known here
   return Forked(std::move(process), std::move(t));

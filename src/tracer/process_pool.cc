@@ -194,9 +194,7 @@ bool ProcessPool::Impl::make(GuestThread::Forked* out) {
 Result<GuestThread::Forked> ProcessPool::Impl::fork_first() {
   MutexGuard guard(forking);
   if ((!first.first || first.first->ended()) && !make(&first)) return Error{EAGAIN};
-  GuestThread::Forked f = TRY(first.second->fork_process());
-  f.first->fixed = first.first->fixed;
-  return f;
+  return first.second->fork_process();
 }
 
 void ProcessPool::Impl::fill() {

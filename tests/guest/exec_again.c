@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -41,8 +42,11 @@ static void look(const char* after) {
   sigaltstack(NULL, &ss);
   uint64_t gs;
   __asm__ volatile("mov %%gs,%0" : "=r"(gs));
-  printf("after %s: mxcsr %x cw %x ymm15 %s, places mapped %d, altstack %d, gs %d, used much CPU time %d\n",
-         after, mxcsr, cw, any ? "used" : "0", mapped, ss.ss_flags, (int)gs, cpu_ms() >= BURN_MS);
+  printf(
+      "after %s: mxcsr %x cw %x ymm15 %s, places mapped %d, altstack %d, gs %d, vdso %d, used much CPU time "
+      "%d\n",
+      after, mxcsr, cw, any ? "used" : "0", mapped, ss.ss_flags, (int)gs, getauxval(AT_SYSINFO_EHDR) != 0,
+      cpu_ms() >= BURN_MS);
   fflush(stdout);
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -11,9 +12,11 @@
 #include <unistd.h>
 
 static int hits;
+static volatile int* taken;  // shared with the children
 static void handler(int sig) {
   (void)sig;
   hits++;
+  ++*taken;
 }
 static void use(int flags) {
   struct sigaction sa = {0};
@@ -21,14 +24,17 @@ static void use(int flags) {
   sa.sa_flags = flags;
   sigaction(SIGUSR1, &sa, NULL);
 }
-// A child that sends `n` signals and then writes to the pipe.
+// A child that sends `n` signals, the next one when the one before has been taken, and then writes to the
+// pipe.
 static pid_t poker(int fd, int n) {
   pid_t parent = getpid();
   pid_t pid = fork();
   if (pid != 0) return pid;
   for (int i = 0; i < n; i++) {
+    const int before = *taken;
     usleep(30000);
     kill(parent, SIGUSR1);
+    while (i < n - 1 && *taken == before) usleep(1000);
   }
   usleep(30000);
   if (fd >= 0 && write(fd, "x", 1) != 1) _exit(1);
@@ -41,6 +47,7 @@ int main(void) {
   int p[2];
   char b;
   if (pipe(p) != 0) return 1;
+  taken = mmap(NULL, sizeof *taken, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
   use(SA_RESTART);
   pid_t c = poker(p[1], 2);
