@@ -80,7 +80,7 @@ void Supervisor::await_processes() {
 }
 
 void Supervisor::run(std::function<void()> boot) {
-  if (host_cpu_count() > 1) kernel_tid_ = gettid();
+  if (host_cpu_count() > 1) ChannelTable::instance().info().kernel_tid = kernel_tid_ = gettid();
   kthread_run(std::move(boot));
   fibers_run([this] { turn(); });
 }

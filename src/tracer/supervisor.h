@@ -37,8 +37,8 @@ class Supervisor {
 
   uint64_t spin_ns_ = 0;
   int32_t kernel_tid_ = 0;  // 0: there is one CPU only
-  bool near_ = false;
-  int64_t mean_gap_ns_ = 0;
+  bool near_ = true;
+  int64_t mean_gap_ns_ = 100'000;
   long preemptions_ = 0;
   // Calls since a moment, and how many of them found guests on all CPUs.
   uint32_t calls_ = 0, crowded_ = 0;
