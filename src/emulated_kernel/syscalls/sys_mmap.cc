@@ -21,9 +21,9 @@ static SysResult as_result(Result<uint64_t> r) {
 }
 
 SysResult sys_mmap(Task& t, uint64_t addr, size_t length, int prot, int flags, int fd, uint64_t offset) {
+  if ((offset & (PAGE - 1)) != 0) return Error{EINVAL};
   Ref<File> file;
   if ((flags & MAP_ANONYMOUS) == 0) file = TRY(get_file(t, fd));
-  std::string name;
   return as_result(t.mm->mmap(*t.host, addr, length, prot, flags, std::move(file), offset));
 }
 
@@ -179,8 +179,10 @@ SysResult sys_get_mempolicy(Task& t, UserPtr<int> mode, UserPtr<uint64_t> nodema
     if ((flags & (F_NODE | F_ADDR)) != 0) return Error{EINVAL};
     nodes = 1, value = 0;
   } else if ((flags & F_ADDR) != 0) {
-    if (t.mm->find(addr) == nullptr) return Error{EFAULT};
-    if ((flags & F_NODE) != 0) value = 0;
+    const Vma* v = t.mm->find(addr);
+    if (v == nullptr) return Error{EFAULT};
+    value = (flags & F_NODE) != 0 ? 0 : v->mempolicy;
+    nodes = v->on_node0 ? 1 : 0;
   } else if (addr != 0) {
     return Error{EINVAL};
   } else if ((flags & F_NODE) != 0) {
@@ -199,12 +201,13 @@ SysResult sys_get_mempolicy(Task& t, UserPtr<int> mode, UserPtr<uint64_t> nodema
 
 // No protection keys on this machine: as Linux without PKU.
 SysResult sys_pkey_alloc(Task&, unsigned long flags, unsigned long access_rights) {
-  if (flags != 0 || (access_rights & ~3UL) != 0) return Error{EINVAL};
-  return Error{ENOSPC};
+  (void)flags, (void)access_rights;
+  return Error{EINVAL};
 }
 SysResult sys_pkey_free(Task&, int) { return Error{EINVAL}; }
 SysResult sys_pkey_mprotect(Task& t, uint64_t addr, size_t len, int prot, int pkey) {
-  if (pkey != -1) return Error{EINVAL};
+  const bool checked_later = (addr & (PAGE - 1)) == 0 && (len == 0 || addr + page_up(len) <= addr);
+  if (pkey != -1 && !checked_later) return Error{EINVAL};
   return sys_mprotect(t, addr, len, prot);
 }
 

@@ -1,4 +1,4 @@
-// mount, umount2, pivot_root, sysfs.
+// mount, umount2, pivot_root, open_tree, sysfs.
 #include <sys/mount.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
@@ -97,6 +97,22 @@ SysResult sys_umount2(Task& t, UserPtr<const char> target, int flags) {
   p = Path();  // our own reference must not make it busy
   TRY(detach_mount(*m, (flags & MNT_DETACH) != 0));
   return 0;
+}
+
+// A mount that is nowhere, with OPEN_TREE_CLONE, is not there; without, this is open(2) with O_PATH.
+SysResult sys_open_tree(Task& t, int dirfd, UserPtr<const char> path, unsigned flags) {
+  constexpr unsigned KNOWN = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW |
+                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+  if (flags & ~KNOWN) return Error{EINVAL};
+  if ((flags & AT_RECURSIVE) && !(flags & OPEN_TREE_CLONE)) return Error{EINVAL};
+  if ((flags & OPEN_TREE_CLONE) && !t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (flags & OPEN_TREE_CLONE) {
+    klog(LogLevel::warn, "open_tree: OPEN_TREE_CLONE is not implemented (ENOSYS)");
+    return Error{ENOSYS};
+  }
+  const Path p = TRY(path_of(t, dirfd, path, walk_flags_of(static_cast<int>(flags))));
+  Ref<File> f = TRY(open_path(Caller(t), p, O_PATH));
+  return TRY(t.files->install(std::move(f), (flags & OPEN_TREE_CLOEXEC) != 0, t.rlimit(RLIMIT_NOFILE)));
 }
 
 // sysfs(2): file system types by number.

@@ -56,6 +56,7 @@ SysResult sys_mbind(Task& t, uint64_t addr, unsigned long len, int mode, UserPtr
     if (v == nullptr) return Error{EFAULT};
     at = v->end;
   }
+  if (end != addr) t.mm->set_mempolicy(addr, end, mode, nodes != 0);
   return 0;
 }
 
