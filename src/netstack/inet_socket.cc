@@ -104,13 +104,20 @@ Result<Endpoint> InetSocket::resolve_remote(Endpoint to) const {
     to.ip = IpAddr::loopback(v4 ? AF_INET : AF_INET6);
   }
   if (to.ip.is_v4() && family() == AF_INET6 && ip.v6only) return Error{ENETUNREACH};
+  // Groups are reached by lo where that was asked for, by IP_MULTICAST_IF, SO_BINDTODEVICE or the address it
+  // is bound to.
+  if (to.ip.is_multicast() && to.ip.is_v4() && type() == SOCK_DGRAM &&
+      (ip.mcast_if == LO_IFINDEX || opt.bound_to_lo || local_.ip.is_loopback()))
+    return to;
   if (!to.ip.is_loopback() && !(to.ip.is_broadcast() && to.ip.v4() != INADDR_BROADCAST))
     return Error{ENETUNREACH};
   return to;
 }
 
 Result<IpAddr> InetSocket::source_for(const IpAddr& to) const {
-  if (local_.ip.is_any()) return IpAddr::loopback(to.family());
+  if (to.is_multicast() && ip.mcast_addr != INADDR_ANY && !local_.ip.is_loopback())
+    return IpAddr::v4(ip.mcast_addr);
+  if (local_.ip.is_any() || local_.ip.is_multicast()) return IpAddr::loopback(to.family());
   if (local_.ip.is_v4() != to.is_v4()) return Error{local_.ip.is_v4() ? ENETUNREACH : EINVAL};
   if (!local_.ip.is_loopback()) return Error{EINVAL};
   return local_.ip;
