@@ -9,7 +9,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "say.h"
@@ -40,6 +42,18 @@ static void files(int file) {
   SAY(syscall(SYS_open_tree, AT_FDCWD, "none", 0x8000));  // AT_RECURSIVE
   SAY(syscall(SYS_open_tree, AT_FDCWD, "none", 1));       // OPEN_TREE_CLONE
   SAY(syscall(SYS_open_tree, AT_FDCWD, "none", 0));
+}
+
+static void mounting(int file) {
+#define CONFIG(...) syscall(SYS_fsconfig, __VA_ARGS__)
+  SAY(CONFIG(-1, 99, NULL, NULL, 0));
+  SAY(CONFIG(file, 99, NULL, NULL, 0));
+  SAY(CONFIG(file, 0, NULL, NULL, 0));
+  SAY(CONFIG(file, 0, "ro", NULL, 0));
+  SAY(CONFIG(99, 1, "size", "1m", 0));
+  SAY(CONFIG(file, 1, "size", "1m", 1));
+  SAY(CONFIG(99, 6, NULL, NULL, 0));
+  SAY(syscall(SYS_fsopen, "tmpfs", 0));
 }
 
 // What nobody finds in procfs is not there for those who would make it either.
@@ -84,6 +98,14 @@ static void others(void) {
   SAY(semop(-1, &op, 1));
   SAY(semtimedop(-1, &op, 501, BAD));
   SAY(semtimedop(-1, &op, 501, &negative));
+  struct timeval far = {1L << 60, 0};
+  struct timespec later = {1L << 60, 0};
+  SAY(syscall(SYS_settimeofday, &far, NULL));
+  SAY(syscall(SYS_clock_settime, CLOCK_REALTIME, &later));
+  SAY(syscall(SYS_clock_settime, -1, BAD));  // the CPU clock of a process that there is not
+  SAY(syscall(SYS_clock_settime, -1, &later));
+  SAY(syscall(SYS_clock_nanosleep, -1, 0, BAD, NULL));
+  SAY(syscall(SYS_clock_nanosleep, -1, 0, &later, NULL));
   siginfo_t info = {0};
   SAY(syscall(SYS_rt_tgsigqueueinfo, 0, 0, 0, BAD));
   SAY(syscall(SYS_rt_tgsigqueueinfo, 0, 0, 0, &info));
@@ -130,6 +152,7 @@ static void vectors(int file) {
 int main(void) {
   int file = open("file", O_RDWR | O_CREAT, 0600);
   files(file);
+  mounting(file);
   procfs();
   sockets(file);
   memory(file);

@@ -63,6 +63,15 @@ int main(void) {
   show("interleaved", mem, MPOL_F_ADDR);
   get(mem, MPOL_F_NODE | MPOL_F_ADDR);
   printf("on node %d\n", mode);
+  char line[256];
+  FILE* f = fopen("/proc/self/numa_maps", "r");
+  while (f && fgets(line, sizeof line, f)) {
+    char policy[32];
+    unsigned long at;
+    if (sscanf(line, "%lx %31s", &at, policy) == 2 && at >= (unsigned long)mem &&
+        at < (unsigned long)mem + 4 * PAGE)
+      printf("numa_maps +%lu: %s\n", (at - (unsigned long)mem) / PAGE, policy);
+  }
   SAY(bind_range(mem, 4 * PAGE, MPOL_DEFAULT, 0, 0));
   show("default again", mem + PAGE, MPOL_F_ADDR);
   SAY(bind_range(mem + 1, PAGE, MPOL_BIND, 1, 0));

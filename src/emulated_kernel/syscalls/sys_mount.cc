@@ -1,8 +1,9 @@
-// mount, umount2, pivot_root, open_tree, sysfs.
+// mount, umount2, pivot_root, open_tree, fsconfig, sysfs.
 #include <sys/mount.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/fd/fget.h"
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/syscalls/path_arg.h"
 #include "vfs/fs_context.h"
@@ -113,6 +114,41 @@ SysResult sys_open_tree(Task& t, int dirfd, UserPtr<const char> path, unsigned f
   const Path p = TRY(path_of(t, dirfd, path, walk_flags_of(static_cast<int>(flags))));
   Ref<File> f = TRY(open_path(Caller(t), p, O_PATH));
   return TRY(t.files->install(std::move(f), (flags & OPEN_TREE_CLOEXEC) != 0, t.rlimit(RLIMIT_NOFILE)));
+}
+
+// fsopen(2) gives nobody a context, so that all there is here are the checks of the arguments.
+SysResult sys_fsconfig(Task& t, int fs_fd, unsigned cmd, UserPtr<const char> key, UserPtr<const void> value,
+                       int aux) {
+  constexpr int BINARY_MAX = 1024 * 1024;
+  if (fs_fd < 0) return Error{EINVAL};
+  bool fits = false;
+  switch (cmd) {
+    case FSCONFIG_SET_FLAG:
+      fits = key && !value && aux == 0;
+      break;
+    case FSCONFIG_SET_STRING:
+      fits = key && value && aux == 0;
+      break;
+    case FSCONFIG_SET_BINARY:
+      fits = key && value && aux > 0 && aux <= BINARY_MAX;
+      break;
+    case FSCONFIG_SET_PATH:
+    case FSCONFIG_SET_PATH_EMPTY:
+      fits = key && value && (aux == AT_FDCWD || aux >= 0);
+      break;
+    case FSCONFIG_SET_FD:
+      fits = key && !value && aux >= 0;
+      break;
+    case FSCONFIG_CMD_CREATE:
+    case FSCONFIG_CMD_RECONFIGURE:
+      fits = !key && !value && aux == 0;
+      break;
+    default:
+      return Error{EOPNOTSUPP};
+  }
+  if (!fits) return Error{EINVAL};
+  TRY(get_io_file(t, fs_fd));
+  return Error{EINVAL};
 }
 
 // sysfs(2): file system types by number.

@@ -15,6 +15,9 @@ namespace starry {
 
 namespace {
 
+// TIME_SETTOD_SEC_MAX: thirty years are left until the nanoseconds do not fit.
+constexpr int64_t SETTOD_SECONDS_MAX = INT64_MAX / 1'000'000'000 - 30LL * 365 * 24 * 3600;
+
 // Sleeps until `clock` shows `until`: Wake::timeout, or Wake::signal.
 Wake sleep_on_clock(const Clock& clock, uint64_t until) {
   if (clock.base != Clock::Base::cpu) {
@@ -91,7 +94,8 @@ SysResult sys_clock_settime(Task& t, int clockid, UserPtr<const timespec> tp) {
   if (clockid > 0) return Error{EINVAL};
   const timespec ts = TRY(t.mem().get(tp.cast<timespec>()));
   if (!clock.ok()) return clock.error();  // the process of a CPU clock
-  if (clockid == CLOCK_REALTIME && !timespec_valid(ts)) return Error{EINVAL};
+  if (clockid == CLOCK_REALTIME && (!timespec_valid(ts) || ts.tv_sec >= SETTOD_SECONDS_MAX))
+    return Error{EINVAL};
   return Error{EPERM};
 }
 
@@ -129,7 +133,7 @@ SysResult sys_settimeofday(Task& t, UserPtr<const timeval> tv, UserPtr<const str
   if (tv) {
     const timeval v = TRY(t.mem().get(tv.cast<timeval>()));
     if (v.tv_usec < 0 || v.tv_usec > 1'000'000) return Error{EINVAL};
-    if (v.tv_sec < 0 || v.tv_usec == 1'000'000) return Error{EINVAL};
+    if (v.tv_sec < 0 || v.tv_sec >= SETTOD_SECONDS_MAX || v.tv_usec == 1'000'000) return Error{EINVAL};
   }
   if (tz) TRY(t.mem().get(tz.cast<struct timezone>()));
   return Error{EPERM};
