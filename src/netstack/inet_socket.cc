@@ -104,11 +104,7 @@ Result<Endpoint> InetSocket::resolve_remote(Endpoint to) const {
     to.ip = IpAddr::loopback(v4 ? AF_INET : AF_INET6);
   }
   if (to.ip.is_v4() && family() == AF_INET6 && ip.v6only) return Error{ENETUNREACH};
-  // Groups are reached by lo where that was asked for, by IP_MULTICAST_IF, SO_BINDTODEVICE or the address it
-  // is bound to.
-  if (to.ip.is_multicast() && to.ip.is_v4() && type() == SOCK_DGRAM &&
-      (ip.mcast_if == LO_IFINDEX || opt.bound_to_lo || local_.ip.is_loopback()))
-    return to;
+  if (to.ip.is_multicast() && to.ip.is_v4() && type() == SOCK_DGRAM) return to;
   if (!to.ip.is_loopback() && !(to.ip.is_broadcast() && to.ip.v4() != INADDR_BROADCAST))
     return Error{ENETUNREACH};
   return to;

@@ -13,8 +13,7 @@ struct IpOptions {
   bool hdrincl = false, recvorigdstaddr = false, transparent = false, bind_no_port = false;
   int mcast_ttl = 1;
   bool mcast_loop = true, mcast_all = true;
-  int mcast_if = 0;         // IP_MULTICAST_IF: LO_IFINDEX, or 0
-  uint32_t mcast_addr = 0;  // and the address it came with
+  uint32_t mcast_addr = 0;  // IP_MULTICAST_IF: the address, if one was given; the interface is lo anyway
   int min_ttl = 0;
   // IPv6
   bool v6only = false;

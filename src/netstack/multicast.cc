@@ -39,15 +39,12 @@ Result<void> InetSocket::leave_group(const IpAddr& group) {
   return {};
 }
 
-// `index` and `address`: of the interface; 0 means the one that the route to the group leads to, and there is
-// no such route.
+// `index` and `address`: of the interface; 0 means the one that the route to the group leads to. 224.0.0.0/4
+// leads to lo, as it leads to the network on a machine that has one.
 Result<void> InetSocket::change_ip_group(bool join, uint32_t group, int index, uint32_t address) {
-  const bool none = index == 0 && address == INADDR_ANY;
-  const bool is_lo = index != 0 ? index == LO_IFINDEX : IpAddr::v4(address).is_loopback();
-  if (!join) {
-    if (none) return Error{ENODEV};
-    return is_lo ? leave_group(IpAddr::v4(group)) : Result<void>(Error{EADDRNOTAVAIL});
-  }
+  const bool by_address = address == INADDR_ANY || IpAddr::v4(address).is_loopback();
+  const bool is_lo = index != 0 ? index == LO_IFINDEX : by_address;
+  if (!join) return is_lo ? leave_group(IpAddr::v4(group)) : Result<void>(Error{EADDRNOTAVAIL});
   if (!IN_MULTICAST(group)) return Error{EINVAL};
   if (!is_lo) return Error{ENODEV};
   if (in_group(IpAddr::v4(group))) return Error{EADDRINUSE};

@@ -123,7 +123,6 @@ Result<void> InetSocket::set_ip_option(int name, OptIn value) {
       if (index > LO_IFINDEX || index < 0) return Error{EADDRNOTAVAIL};
       if (index == 0 && wanted != INADDR_ANY && !IpAddr::v4(wanted).is_loopback())
         return Error{EADDRNOTAVAIL};
-      ip.mcast_if = index == 0 && wanted == INADDR_ANY ? 0 : LO_IFINDEX;
       ip.mcast_addr = wanted;
       return {};
     }
