@@ -43,6 +43,9 @@ Result<void> InetSocket::bind(const SockAddr& a) {
   if (!may_bind()) return Error{EINVAL};
   if (v6) {
     if (want.ip.is_v4() && ip.v6only) return Error{EINVAL};
+    const auto in6 = a.as<sockaddr_in6>();
+    if (IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr) && in6.sin6_scope_id == 0)
+      return Error{EINVAL};  // of which link?
     if (!local) return Error{EADDRNOTAVAIL};
   }
   auto user = new_port_user(want.ip);

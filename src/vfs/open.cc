@@ -130,7 +130,7 @@ Result<Ref<File>> open_at(const Caller& c, const Path& start, std::string_view p
   for (;;) {
     TRY(walk.to_last());
     if (create) {
-      if (walk.last_is_dots()) return Error{EISDIR};
+      if (walk.last_is_dots()) return Error{excl ? EEXIST : EISDIR};
       if (walk.trailing_slash()) return Error{EISDIR};
       Path dir = walk.dir();
       Ref<Dentry> d = TRY(dir.dentry->lookup(walk.last()));

@@ -48,6 +48,10 @@ int main(void) {
   SHOW(open("d", O_CREAT | O_WRONLY, 0644));
   SHOW(open("d", O_WRONLY));
   SHOW(open("f", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  SHOW(open(".", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  SHOW(open("..", O_CREAT | O_WRONLY, 0644));
+  SHOW(open("d/", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  SHOW(open("/", O_CREAT | O_EXCL | O_RDONLY, 0644));
   SHOW(open("f", O_DIRECTORY));
   SHOW(open("", O_RDONLY));
   SHOW(open((char*)8, O_RDONLY));
