@@ -22,8 +22,8 @@ void raise_sigpipe() {
   (void)send_signal(current(), info);
 }
 
-Result<Path> caller_bind_unix(std::string_view path, UnixBinding* owner) {
-  return vfs_bind_unix(current(), path, 0777, owner);
+Result<Path> caller_bind_unix(std::string_view path, uint32_t mode, UnixBinding* owner) {
+  return vfs_bind_unix(current(), path, mode, owner);
 }
 
 Result<UnixBinding*> caller_find_unix(std::string_view path) { return vfs_find_unix(current(), path); }

@@ -23,7 +23,7 @@ NetCaller net_caller();
 bool net_capable(int cap);  // CAP_* of capabilities(7)
 void raise_sigpipe();
 // AF_UNIX names in the file system; see vfs_bind_unix() and vfs_find_unix().
-Result<Path> caller_bind_unix(std::string_view path, UnixBinding* owner);
+Result<Path> caller_bind_unix(std::string_view path, uint32_t mode, UnixBinding* owner);
 Result<UnixBinding*> caller_find_unix(std::string_view path);
 void caller_unbind_unix(const Path& p);
 

@@ -82,7 +82,7 @@ Result<InetDatagramSocket::Route> InetDatagramSocket::route(const SendMsg& m) {
   TRY(bind_ephemeral());
   r.from = {TRY(source_for(r.to.ip)), local_.port};
   const bool v6 = !r.to.ip.is_v4();
-  const int ttl = v6 ? ip.hops : ip.ttl;
+  const int ttl = v6 ? ip.hops : r.to.ip.is_multicast() ? ip.mcast_ttl : ip.ttl;
   r.ttl = ttl < 0 ? DEFAULT_TTL : static_cast<uint8_t>(ttl);
   r.tos = static_cast<uint8_t>(v6 ? ip.tclass : ip.tos);
   TRY(apply_control(m, &r));

@@ -66,6 +66,8 @@ class UdpSocket final : public InetDatagramSocket {
 
   // The socket on `local` that talks to `remote`, by Linux's scoring; nullptr: port unreachable.
   static UdpSocket* find(const Endpoint& local, const Endpoint& remote);
+  // Whether a datagram with these addresses may be for this socket.
+  bool accepts(const Endpoint& to, const Endpoint& from) const;
 
  protected:
   Result<void> after_bind() override;
@@ -74,6 +76,8 @@ class UdpSocket final : public InetDatagramSocket {
 
  private:
   Result<void> transmit(const Route& r, std::span<const uint8_t> data);
+  static const std::vector<UdpSocket*>& on_port(uint16_t port);
+  static void deliver_to_group(const lwip::Datagram& d);
 
   lwip::UdpPort lwip_port_;
   uint16_t registered_port_ = 0;

@@ -43,6 +43,9 @@ Result<void> InetSocket::bind(const SockAddr& a) {
   if (!may_bind()) return Error{EINVAL};
   if (v6) {
     if (want.ip.is_v4() && ip.v6only) return Error{EINVAL};
+    const auto in6 = a.as<sockaddr_in6>();
+    if (IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr) && in6.sin6_scope_id == 0)
+      return Error{EINVAL};  // of which link?
     if (!local) return Error{EADDRNOTAVAIL};
   }
   auto user = new_port_user(want.ip);
@@ -104,13 +107,16 @@ Result<Endpoint> InetSocket::resolve_remote(Endpoint to) const {
     to.ip = IpAddr::loopback(v4 ? AF_INET : AF_INET6);
   }
   if (to.ip.is_v4() && family() == AF_INET6 && ip.v6only) return Error{ENETUNREACH};
+  if (to.ip.is_multicast() && to.ip.is_v4() && type() == SOCK_DGRAM) return to;
   if (!to.ip.is_loopback() && !(to.ip.is_broadcast() && to.ip.v4() != INADDR_BROADCAST))
     return Error{ENETUNREACH};
   return to;
 }
 
 Result<IpAddr> InetSocket::source_for(const IpAddr& to) const {
-  if (local_.ip.is_any()) return IpAddr::loopback(to.family());
+  if (to.is_multicast() && ip.mcast_addr != INADDR_ANY && !local_.ip.is_loopback())
+    return IpAddr::v4(ip.mcast_addr);
+  if (local_.ip.is_any() || local_.ip.is_multicast()) return IpAddr::loopback(to.family());
   if (local_.ip.is_v4() != to.is_v4()) return Error{local_.ip.is_v4() ? ENETUNREACH : EINVAL};
   if (!local_.ip.is_loopback()) return Error{EINVAL};
   return local_.ip;

@@ -13,12 +13,15 @@ struct IpOptions {
   bool hdrincl = false, recvorigdstaddr = false, transparent = false, bind_no_port = false;
   int mcast_ttl = 1;
   bool mcast_loop = true, mcast_all = true;
+  uint32_t mcast_addr = 0;  // IP_MULTICAST_IF: the address, if one was given; the interface is lo anyway
   int min_ttl = 0;
   // IPv6
   bool v6only = false;
   int tclass = 0, hops = -1, mcast_hops = 1, mtu_discover6 = 1;
   bool recvpktinfo6 = false, recvhoplimit = false, recvtclass = false, recverr6 = false;
-  bool mcast_loop6 = true, autoflowlabel = false, freebind6 = false;
+  bool mcast_loop6 = true, mcast_all6 = true;
+  int mcast_if6 = 0;
+  bool autoflowlabel = false, freebind6 = false;
 };
 
 class InetSocket : public Socket {
@@ -38,6 +41,8 @@ class InetSocket : public Socket {
   uint16_t port_number() const { return local_.port; }
   const Endpoint& local() const { return local_; }
   const Endpoint& remote() const { return remote_; }
+
+  bool in_group(const IpAddr& group) const;
 
   IpOptions ip;
 
@@ -73,10 +78,18 @@ class InetSocket : public Socket {
 
  private:
   bool has_level(int level) const;
+  // multicast.cc
+  Result<void> set_ip_membership(int name, std::span<const uint8_t> value);
+  Result<void> set_ipv6_membership(int name, std::span<const uint8_t> value);
+  Result<void> change_ip_group(bool join, uint32_t group, int index, uint32_t address);
+  Result<void> change_ipv6_group(bool join, const in6_addr& group, int index);
+  Result<void> leave_group(const IpAddr& group);
   Result<void> set_ip_option(int name, std::span<const uint8_t> value);
   Result<void> set_ipv6_option(int name, std::span<const uint8_t> value);
   Result<std::vector<uint8_t>> get_ip_option(int name, size_t max);
   Result<std::vector<uint8_t>> get_ipv6_option(int name, size_t max);
+
+  std::vector<IpAddr> groups_;  // joined
 };
 
 }  // namespace starry

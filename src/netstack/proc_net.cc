@@ -126,8 +126,9 @@ std::string show_dev() {
 }
 
 std::string show_route() {
-  return fmt::format("{:<127}\n",
-                     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
+  const auto line = [](std::string_view text) { return fmt::format("{:<127}\n", text); };
+  return line("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT") +
+         line("lo\t000000E0\t00000000\t0001\t0\t0\t0\t000000F0\t0\t0\t0");  // multicast
 }
 
 std::string show_if_inet6() { return "00000000000000000000000000000001 01 80 10 80       lo\n"; }

@@ -72,27 +72,30 @@ struct LocalRoute {
   int family;
   uint8_t prefix, type, scope;
   uint32_t v4;
+  uint8_t table = RT_TABLE_LOCAL;
 };
-// As `ip route show table local` has them.
+// As `ip route show table local` has them, and the way of multicast.
 constexpr LocalRoute LOCAL_ROUTES[] = {
     {AF_INET, 8, RTN_LOCAL, RT_SCOPE_HOST, 0x7f000000},
     {AF_INET, 32, RTN_LOCAL, RT_SCOPE_HOST, 0x7f000001},
     {AF_INET, 32, RTN_BROADCAST, RT_SCOPE_LINK, 0x7fffffff},
     {AF_INET6, 128, RTN_LOCAL, RT_SCOPE_UNIVERSE, 0},
+    {AF_INET, 4, RTN_UNICAST, RT_SCOPE_LINK, 0xe0000000, RT_TABLE_MAIN},
 };
 
 void put_route(const NetlinkReplies& r, const LocalRoute& route, std::vector<uint8_t>* out) {
   rtmsg info{};
   info.rtm_family = static_cast<uint8_t>(route.family);
   info.rtm_dst_len = route.prefix;
-  info.rtm_table = RT_TABLE_LOCAL;
-  info.rtm_protocol = RTPROT_KERNEL;
+  info.rtm_table = route.table;
+  info.rtm_protocol = route.table == RT_TABLE_LOCAL ? RTPROT_KERNEL : RTPROT_BOOT;
   info.rtm_scope = route.scope;
   info.rtm_type = route.type;
   NetlinkMessage m(RTM_NEWROUTE, NLM_F_MULTI, r, info);
-  m.attr(RTA_TABLE, uint32_t{RT_TABLE_LOCAL});
+  m.attr(RTA_TABLE, uint32_t{route.table});
   if (route.family == AF_INET) {
-    m.attr(RTA_DST, htonl(route.v4)).attr(RTA_PREFSRC, htonl(INADDR_LOOPBACK));
+    m.attr(RTA_DST, htonl(route.v4));
+    if (route.table == RT_TABLE_LOCAL) m.attr(RTA_PREFSRC, htonl(INADDR_LOOPBACK));
   } else {
     m.attr(RTA_DST, IpAddr::loopback(AF_INET6).b).attr(RTA_PRIORITY, uint32_t{0});
   }
@@ -132,7 +135,7 @@ bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, N
     case RTM_GETROUTE:
       for (const LocalRoute& route : LOCAL_ROUTES) {
         const auto filter = opt_as<rtmsg>(payload).rtm_table;
-        if (wants(route.family) && (filter == RT_TABLE_UNSPEC || filter == RT_TABLE_LOCAL))
+        if (wants(route.family) && (filter == RT_TABLE_UNSPEC || filter == route.table))
           put_route(r, route, &out);
       }
       break;

@@ -1,10 +1,12 @@
 #include "netstack/socket.h"
 
+#include <netinet/in.h>
 #include <sys/uio.h>
 
 #include "emulated_kernel/fd/anon_inode.h"
 #include "emulated_kernel/platform.h"
 #include "netstack/sockopt.h"
+#include "vfs/inode.h"
 
 namespace starry {
 
@@ -16,12 +18,12 @@ auto& all_sockets() {
 }  // namespace
 
 Socket::Socket(int family, int type, int protocol)
-    : File(O_RDWR),
-      family_(family),
-      type_(type),
-      protocol_(protocol),
-      ino_(alloc_anon_ino()),
-      owner_(net_caller()) {
+    : File(O_RDWR), family_(family), type_(type), protocol_(protocol), owner_(net_caller()) {
+  attr_.dev = SOCKFS_DEV;
+  attr_.ino = alloc_anon_ino();
+  attr_.mode = S_IFSOCK | 0777;
+  attr_.uid = owner_.euid;
+  attr_.gid = owner_.egid;
   all_sockets().push_back(*this);
 }
 
@@ -43,17 +45,12 @@ Result<size_t> Socket::write(IoVec& from, int64_t*, int flags) {
   return send(m);
 }
 
-Result<Kstat> Socket::stat() {
-  Kstat s;
-  s.dev = SOCKFS_DEV;
-  s.ino = ino_;
-  s.mode = S_IFSOCK | 0777;
-  s.uid = owner_.euid;
-  s.gid = owner_.egid;
-  return s;
+Result<void> Socket::setattr(const SetAttr& a) {
+  apply_setattr(attr_, a);
+  return {};
 }
 
-std::string Socket::describe() const { return "socket:[" + std::to_string(ino_) + "]"; }
+std::string Socket::describe() const { return "socket:[" + std::to_string(attr_.ino) + "]"; }
 
 Error Socket::broken_pipe(int msg_flags) {
   if (!(msg_flags & MSG_NOSIGNAL)) raise_sigpipe();
@@ -65,6 +62,22 @@ void Socket::add_timestamp(RecvMsg& m, uint64_t realtime_ns) const {
   const auto nsec = static_cast<long>(realtime_ns % 1000000000);
   if (opt.timestamp) m.control.push_back({SOL_SOCKET, SO_TIMESTAMP, opt_bytes(timeval{sec, nsec / 1000})});
   if (opt.timestamp_ns) m.control.push_back({SOL_SOCKET, SO_TIMESTAMPNS, opt_bytes(timespec{sec, nsec})});
+}
+
+std::string socket_protocol_name(const File& f) {
+  const auto* s = dynamic_cast<const Socket*>(&f);
+  if (s == nullptr) return {};
+  switch (s->family()) {
+    case AF_UNIX:
+      return s->type() == SOCK_STREAM ? "UNIX-STREAM" : "UNIX";
+    case AF_NETLINK:
+      return "NETLINK";
+    default:
+      break;
+  }
+  const bool ping = s->protocol() == IPPROTO_ICMP || s->protocol() == IPPROTO_ICMPV6;
+  const std::string name = s->type() == SOCK_STREAM ? "TCP" : ping ? "PING" : "UDP";
+  return s->family() == AF_INET6 ? name + "v6" : name;
 }
 
 Result<void> Socket::set_option(int level, int name, OptIn value) {

@@ -55,6 +55,7 @@ struct RecvMsg {
 struct SockOptions {
   int sndbuf = 212992, rcvbuf = 212992;  // as getsockopt shows them: doubled
   bool sndbuf_locked = false, rcvbuf_locked = false;
+  bool bound_to_lo = false;  // SO_BINDTODEVICE
   int rcvlowat = 1;
   uint64_t rcvtimeo_ns = UINT64_MAX, sndtimeo_ns = UINT64_MAX;
   bool reuseaddr = false, reuseport = false, keepalive = false, broadcast = false, oobinline = false;
@@ -81,7 +82,7 @@ class Socket
   int family() const { return family_; }
   int type() const { return type_; }
   int protocol() const { return protocol_; }
-  uint64_t ino() const { return ino_; }
+  uint64_t ino() const { return attr_.ino; }
   const NetCaller& owner() const { return owner_; }
 
   // The calls of the man pages' section 2. Blocking unless O_NONBLOCK is set.
@@ -109,7 +110,8 @@ class Socket
   Result<size_t> write(IoVec& from, int64_t* pos, int flags) override;
   WaitQueue* poll_queue() override { return &queue_; }
   SysResult ioctl(Task& t, unsigned long cmd, uint64_t arg) override;
-  Result<Kstat> stat() override;
+  Result<Kstat> stat() override { return attr_; }
+  Result<void> setattr(const SetAttr& a) override;
   std::string describe() const override;
 
   SockOptions opt;
@@ -158,7 +160,7 @@ class Socket
     return timeout_ns == UINT64_MAX ? Deadline::never() : Deadline::after(timeout_ns);
   }
   int family_, type_, protocol_;
-  uint64_t ino_;
+  Kstat attr_;  // fstat(2)
   NetCaller owner_;
 };
 
@@ -166,6 +168,9 @@ class Socket
 Result<Ref<Socket>> socket_create(int family, int type, int protocol);
 // socketpair(2): AF_UNIX only; EOPNOTSUPP.
 Result<std::pair<Ref<Socket>, Ref<Socket>>> socketpair_create(int family, int type, int protocol);
+
+// Name of the protocol (struct proto) of a socket; empty for other files.
+std::string socket_protocol_name(const File& f);
 
 // Every live socket, for /proc/net and SOCK_DIAG.
 void for_each_socket(const std::function<void(Socket&)>& fn);

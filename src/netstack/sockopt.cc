@@ -21,6 +21,10 @@
 #define UDP_GRO 104
 #endif
 
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
+
 namespace starry {
 
 namespace {

@@ -11,6 +11,10 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
+
 namespace starry {
 
 bool InetSocket::has_level(int level) const {
@@ -119,16 +123,14 @@ Result<void> InetSocket::set_ip_option(int name, OptIn value) {
       if (index > LO_IFINDEX || index < 0) return Error{EADDRNOTAVAIL};
       if (index == 0 && wanted != INADDR_ANY && !IpAddr::v4(wanted).is_loopback())
         return Error{EADDRNOTAVAIL};
+      ip.mcast_addr = wanted;
       return {};
     }
     case IP_ADD_MEMBERSHIP:
-    case IP_DROP_MEMBERSHIP: {
-      if (type() == SOCK_STREAM) return Error{EPROTO};
-      if (value.size() < sizeof(ip_mreq)) return Error{EINVAL};
-      if (name == IP_ADD_MEMBERSHIP && !IN_MULTICAST(ntohl(opt_as<ip_mreq>(value).imr_multiaddr.s_addr)))
-        return Error{EINVAL};
-      return Error{name == IP_ADD_MEMBERSHIP ? ENODEV : EADDRNOTAVAIL};
-    }
+    case IP_DROP_MEMBERSHIP:
+    case MCAST_JOIN_GROUP:
+    case MCAST_LEAVE_GROUP:
+      return set_ip_membership(name, value);
     default:  // IP_HDRINCL
       return Error{ENOPROTOOPT};
   }
@@ -169,7 +171,7 @@ Result<OptOut> InetSocket::get_ip_option(int name, size_t max) {
     case IP_MULTICAST_ALL:
       return as_int(ip.mcast_all);
     case IP_MULTICAST_IF:
-      return opt_bytes(in_addr{INADDR_ANY});
+      return opt_bytes(in_addr{htonl(ip.mcast_addr)});
     default:
       return Error{ENOPROTOOPT};
   }
@@ -207,13 +209,16 @@ Result<void> InetSocket::set_ipv6_option(int name, OptIn value) {
     case IPV6_MULTICAST_IF:
       if (type() == SOCK_STREAM) return Error{ENOPROTOOPT};
       if (v != 0 && v != LO_IFINDEX) return Error{ENODEV};
+      ip.mcast_if6 = v;
+      return {};
+    case IPV6_MULTICAST_ALL:
+      ip.mcast_all6 = on;
       return {};
     case IPV6_JOIN_GROUP:
     case IPV6_LEAVE_GROUP:
-      if (type() == SOCK_STREAM) return Error{EPROTO};
-      if (value.size() < sizeof(ipv6_mreq)) return Error{EINVAL};
-      if (opt_as<ipv6_mreq>(value).ipv6mr_multiaddr.s6_addr[0] != 0xff) return Error{EINVAL};
-      return Error{name == IPV6_JOIN_GROUP ? ENODEV : EADDRNOTAVAIL};
+    case MCAST_JOIN_GROUP:
+    case MCAST_LEAVE_GROUP:
+      return set_ipv6_membership(name, value);
     case IPV6_MTU_DISCOVER:
       if (!in_range(v, IPV6_PMTUDISC_DONT, IPV6_PMTUDISC_OMIT)) return Error{EINVAL};
       ip.mtu_discover6 = v;
@@ -256,7 +261,9 @@ Result<OptOut> InetSocket::get_ipv6_option(int name, size_t /*max*/) {
     case IPV6_MULTICAST_LOOP:
       return opt_of_int(ip.mcast_loop6);
     case IPV6_MULTICAST_IF:
-      return opt_of_int(0);
+      return opt_of_int(ip.mcast_if6);
+    case IPV6_MULTICAST_ALL:
+      return opt_of_int(ip.mcast_all6);
     case IPV6_MTU_DISCOVER:
       return opt_of_int(ip.mtu_discover6);
     case IPV6_MTU:

@@ -44,10 +44,10 @@ OptOut timeout_bytes(uint64_t ns) {
 }  // namespace
 
 Result<void> Socket::set_socket_option(int name, OptIn value) {
+  // As in Linux, every option but SO_BINDTODEVICE is at least an int.
+  if (name != SO_BINDTODEVICE && value.size() < sizeof(int)) return Error{EINVAL};
   TRY(check_sockopt_set(SOL_SOCKET, name, value.size()));
   const SockoptType value_type = find_sockopt(SOL_SOCKET, name)->type;
-  // As in Linux, every option but SO_BINDTODEVICE is at least an int.
-  if (value_type != SockoptType::NAME && value.size() < sizeof(int)) return Error{EINVAL};
   const int v = value_type == SockoptType::NAME ? 0 : opt_as<int>(value);
   const bool on = v != 0;
   switch (name) {
@@ -118,6 +118,8 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
                          std::min<size_t>(value.size(), IFNAMSIZ - 1));
       device = device.c_str();
       if (!device.empty() && device != "lo") return Error{ENODEV};
+      if (opt.bound_to_lo && !net_capable(CAP_NET_RAW)) return Error{EPERM};
+      opt.bound_to_lo = !device.empty();
       break;
     }
     case SO_DETACH_FILTER:
@@ -203,8 +205,9 @@ Result<OptOut> Socket::get_socket_option(int name, size_t max) {
     case SO_SNDTIMEO:
       return timeout_bytes(opt.sndtimeo_ns);
     case SO_BINDTODEVICE:
+      if (!opt.bound_to_lo) return OptOut{};
       if (max < IFNAMSIZ) return Error{EINVAL};
-      return OptOut{};
+      return OptOut{'l', 'o', 0};
     case SO_PEERNAME: {
       auto peer = peer_name();
       if (!peer.ok()) return Error{ENOTCONN};
@@ -227,7 +230,7 @@ Result<OptOut> Socket::get_socket_option(int name, size_t max) {
       return opt_of_int(opt.incoming_cpu);
     case SO_COOKIE:
       if (max < sizeof(uint64_t)) return Error{EINVAL};
-      return opt_bytes(ino_);
+      return opt_bytes(ino());
     default:
       return Error{ENOPROTOOPT};
   }

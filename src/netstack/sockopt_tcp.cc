@@ -83,7 +83,7 @@ Result<void> TcpSocket::set_protocol_option(int name, OptIn value) {
       tcp.window_clamp = v == 0 ? 0 : std::max(v, 1152);
       return {};
     case TCP_QUICKACK:
-      tcp.quickack = on;
+      tcp.quickack = (v & 1) != 0;  // even values only send what is due
       return {};
     case TCP_USER_TIMEOUT:
       if (v < 0) return Error{EINVAL};

@@ -12,7 +12,7 @@ namespace starry {
 struct TcpOptions {
   bool nodelay = false, cork = false, quickack = true;
   int keepidle = 7200, keepintvl = 75, keepcnt = 9, syncnt = 0, linger2 = 0, defer_accept = 0;
-  int user_timeout = 0, window_clamp = 0, maxseg = 0, notsent_lowat = -1, fastopen = 0;
+  int user_timeout = 0, window_clamp = 0, maxseg = 0, notsent_lowat = 0, fastopen = 0;
   bool fastopen_connect = false, save_syn = false, inq = false, thin_linear = false;
   std::string congestion = "cubic";
 };

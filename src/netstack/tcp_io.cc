@@ -72,8 +72,8 @@ Result<size_t> TcpSocket::send(SendMsg& m) {
 
 // sock_rcvlowat()
 size_t TcpSocket::low_water(size_t wanted, int flags) const {
-  if (flags & MSG_WAITALL) return wanted;
-  return std::min(wanted, static_cast<size_t>(std::max(opt.rcvlowat, 1)));
+  if (!(flags & MSG_WAITALL)) wanted = std::min(wanted, static_cast<size_t>(opt.rcvlowat));
+  return std::max<size_t>(wanted, 1);  // also where nothing is wanted: the call waits for data all the same
 }
 
 Result<size_t> TcpSocket::recv_urgent(RecvMsg& m) {

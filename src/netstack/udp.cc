@@ -20,17 +20,20 @@ std::unordered_map<uint16_t, std::vector<UdpSocket*>>& sockets() {
 // compute_score() of Linux: -1 does not match; connected beats unconnected, exact address beats any,
 // AF_INET beats AF_INET6 for IPv4.
 int score(const UdpSocket& s, const Endpoint& to, const Endpoint& from) {
-  if (!address_accepts(s.local().ip, s.ip.v6only, to.ip)) return -1;
+  if (!s.accepts(to, from)) return -1;
   int n = to.ip.is_v4() && s.family() == AF_INET ? 2 : 1;
   if (!s.local().ip.is_any()) n += 8;
-  if (s.connected()) {
-    if (s.remote() != from) return -1;
-    n += 4;
-  }
+  if (s.connected()) n += 4;
   return n;
 }
 
 }  // namespace
+
+bool UdpSocket::accepts(const Endpoint& to, const Endpoint& from) const {
+  return address_accepts(local_.ip, ip.v6only, to.ip) && (!connected() || remote_ == from);
+}
+
+const std::vector<UdpSocket*>& UdpSocket::on_port(uint16_t port) { return sockets()[port]; }
 
 UdpSocket* UdpSocket::find(const Endpoint& to, const Endpoint& from) {
   const auto it = sockets().find(to.port);
@@ -64,6 +67,10 @@ Result<void> UdpSocket::after_bind() {
 
 Result<void> UdpSocket::transmit(const Route& r, std::span<const uint8_t> data) {
   if (data.size() > (r.to.ip.is_v4() ? UDP_MAX_V4 : UDP_MAX_V6)) return Error{EMSGSIZE};
+  if (r.to.ip.is_multicast()) {
+    deliver_to_group({r.from, r.to, r.ttl, r.tos, data});
+    return {};
+  }
   return lwip::send_datagram({r.from, r.to, r.ttl, r.tos, data});
 }
 

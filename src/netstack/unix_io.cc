@@ -164,13 +164,14 @@ Result<size_t> UnixSocket::recv_stream(RecvMsg& m) {
   if (state_ != State::connected) return Error{EINVAL};
   const bool peek = m.flags & MSG_PEEK;
   const size_t wanted = m.data->remaining();
-  const size_t target = m.flags & MSG_WAITALL ? wanted : std::min(wanted, static_cast<size_t>(opt.rcvlowat));
+  const size_t target = std::max<size_t>(
+      m.flags & MSG_WAITALL ? wanted : std::min(wanted, static_cast<size_t>(opt.rcvlowat)), 1);
   const Deadline deadline = rcv_deadline();
   size_t done = 0, index = 0;
   std::optional<std::optional<ScmCreds>> creds;
   while (done < wanted || wanted == 0) {
     if (index >= queue_.size()) {
-      if (done >= target && (done > 0 || wanted == 0)) break;
+      if (done >= target) break;
       if (done == 0) {
         if (const int error = take_error()) return Error{error};
       }

@@ -116,7 +116,7 @@ Result<void> UnixSocket::bind(const SockAddr& a) {
     const auto there = caller_find_unix(pathname);
     return Error{there.ok() || there.code() == ECONNREFUSED ? EADDRINUSE : EINVAL};
   }
-  path_ = TRY(caller_bind_unix(pathname, &binding_));
+  path_ = TRY(caller_bind_unix(pathname, TRY(stat()).mode, &binding_));
   sockaddr_un un{};
   un.sun_family = AF_UNIX;
   std::copy(pathname.begin(), pathname.end(), un.sun_path);

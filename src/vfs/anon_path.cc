@@ -1,5 +1,6 @@
 // Places of open files: vfs_file_path() and friends. Files without a path get an anonymous one, so that
 // /proc/self/fd/N can be followed, opened and stat'ed like anything else.
+#include "netstack/socket.h"
 #include "vfs/dentry.h"
 #include "vfs/mount.h"
 #include "vfs/vfs.h"
@@ -7,6 +8,8 @@
 namespace starry {
 
 namespace {
+
+constexpr const char* PROTOCOL_ATTRIBUTE = "system.sockprotoname";
 
 // Stands for a file that no file system knows: a pipe end, a socket, an eventfd.
 class OpenFileInode final : public Inode {
@@ -16,6 +19,17 @@ class OpenFileInode final : public Inode {
     attr = st;
   }
   Result<Kstat> stat() override { return file_->stat(); }
+  Result<void> setattr(const SetAttr& a) override { return file_->setattr(a); }
+  // sockfs has one attribute, the name of the protocol: lsof(8) asks for it.
+  Result<std::string> getxattr(const std::string& name) override {
+    const std::string protocol = socket_protocol_name(*file_);
+    if (protocol.empty() || name != PROTOCOL_ATTRIBUTE) return Error{EOPNOTSUPP};
+    return protocol + '\0';
+  }
+  Result<std::vector<std::string>> listxattr() override {
+    if (socket_protocol_name(*file_).empty()) return std::vector<std::string>{};
+    return std::vector<std::string>{PROTOCOL_ATTRIBUTE};
+  }
   Result<Ref<File>> open(const Path&, int flags) override { return file_->reopen(flags); }
 
  private:

@@ -45,13 +45,25 @@ Result<void> may_link(const Path& old, const Cred& cred) {
 
 }  // namespace
 
+Result<void> check_mknod_mode(uint32_t mode) {
+  switch (mode & S_IFMT) {
+    case 0:
+    case S_IFREG:
+    case S_IFCHR:
+    case S_IFBLK:
+    case S_IFIFO:
+    case S_IFSOCK:
+      return {};
+    default:
+      return Error{S_ISDIR(mode) ? EPERM : EINVAL};
+  }
+}
+
 Result<Path> mknod_at(const Caller& c, const Path& start, std::string_view path, uint32_t mode,
                       uint64_t rdev) {
-  uint32_t type = mode & S_IFMT;
-  if (type == S_IFDIR) return Error{EPERM};
-  if (type == 0) type = S_IFREG;
-  bool device = type == S_IFCHR || type == S_IFBLK;
-  if (!device && type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) return Error{EINVAL};
+  TRY(check_mknod_mode(mode));
+  const uint32_t type = (mode & S_IFMT) != 0 ? mode & S_IFMT : S_IFREG;
+  const bool device = type == S_IFCHR || type == S_IFBLK;
   Path dir;
   Path p = TRY(free_name(c, start, path, false, &dir));
   const bool whiteout = type == S_IFCHR && rdev == 0 && dir.mount->sb->keeps_whiteouts();

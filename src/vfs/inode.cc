@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/fd/anon_inode.h"
 #include "emulated_kernel/fd/locks.h"
 #include "emulated_kernel/platform.h"
 #include "vfs/dir_file.h"
@@ -56,20 +57,19 @@ Inode::Inode(Ref<SuperBlock> sb, uint32_t mode, uint64_t ino) : sb_(std::move(sb
 
 Inode::~Inode() = default;
 
-timespec Inode::now() {
-  uint64_t ns = platform().realtime_coarse_ns();
-  return {static_cast<time_t>(ns / 1000000000), static_cast<long>(ns % 1000000000)};
-}
+timespec Inode::now() { return realtime_timespec(); }
 
 void Inode::touch_mtime() { attr.mtime = attr.ctime = now(); }
 
-void Inode::apply_attr(const SetAttr& a) {
+void Inode::apply_attr(const SetAttr& a) { apply_setattr(attr, a); }
+
+void apply_setattr(Kstat& attr, const SetAttr& a) {
   if (a.valid & SetAttr::MODE) attr.mode = (attr.mode & S_IFMT) | (a.mode & 07777);
   if (a.valid & SetAttr::UID) attr.uid = a.uid;
   if (a.valid & SetAttr::GID) attr.gid = a.gid;
   if (a.valid & SetAttr::ATIME) attr.atime = a.atime;
   if (a.valid & SetAttr::MTIME) attr.mtime = a.mtime;
-  attr.ctime = now();
+  attr.ctime = realtime_timespec();
 }
 
 Result<void> Inode::setattr(const SetAttr&) { return Error{EPERM}; }

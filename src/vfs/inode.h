@@ -68,6 +68,9 @@ struct SetAttr {
   timespec atime{}, mtime{};
 };
 
+// Into what stat(2) shows; updates ctime.
+void apply_setattr(Kstat& attr, const SetAttr& a);
+
 // An object to be created. The VFS has applied the umask and the rules for set-group-ID directories.
 struct NewInode {
   uint32_t mode = 0;  // with the type bits: S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK

@@ -12,6 +12,7 @@
 #include "vfs/notify.h"
 #include "vfs/ops.h"
 #include "vfs/permission.h"
+#include "vfs/regular_file.h"
 
 namespace starry {
 
@@ -55,6 +56,8 @@ Result<void> may_open(const Caller& c, const Path& p, int flags) {
 
 Result<Ref<File>> finish_open(const Path& p, int flags) {
   Ref<File> f = TRY(p.dentry->inode()->open(p, flags & ~OPEN_ONLY));
+  // Only the data of files can go past the page cache (FMODE_CAN_ODIRECT).
+  if ((flags & O_DIRECT) && dynamic_cast<RegularFile*>(f.get()) == nullptr) return Error{EINVAL};
   if (!f->path) f->path = std::make_shared<const Path>(p);
   return f;
 }
@@ -97,14 +100,15 @@ Result<void> check_flags(OpenHow& how) {
     if (!(access_of(flags) & MAY_WRITE) || (flags & O_ACCMODE) == O_RDONLY) return Error{EINVAL};
   }
   if ((flags & (O_DIRECTORY | O_CREAT)) == (O_DIRECTORY | O_CREAT)) return Error{EINVAL};
+  if (how.cached && (flags & (O_TRUNC | O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))) return Error{EAGAIN};
   return {};
 }
 
 }  // namespace
 
 Result<Ref<File>> open_path(const Caller& c, const Path& where, int flags) {
-  if (flags & O_PATH) return Ref<File>(make_ref<PathFile>(where, flags & ~OPEN_ONLY));
   if ((flags & O_DIRECTORY) && !where.dentry->inode()->is_dir()) return Error{ENOTDIR};
+  if (flags & O_PATH) return Ref<File>(make_ref<PathFile>(where, flags & ~OPEN_ONLY));
   TRY(may_open(c, where, flags));
   if ((access_of(flags) & MAY_WRITE) && where.dentry->inode()->executed > 0) return Error{ETXTBSY};
   TRY(break_leases(where.dentry->inode()->locks.get(), flags));
@@ -126,7 +130,7 @@ Result<Ref<File>> open_at(const Caller& c, const Path& start, std::string_view p
   for (;;) {
     TRY(walk.to_last());
     if (create) {
-      if (walk.last_is_dots()) return Error{EISDIR};
+      if (walk.last_is_dots()) return Error{excl ? EEXIST : EISDIR};
       if (walk.trailing_slash()) return Error{EISDIR};
       Path dir = walk.dir();
       Ref<Dentry> d = TRY(dir.dentry->lookup(walk.last()));

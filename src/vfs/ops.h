@@ -20,6 +20,7 @@ struct OpenHow {
   int flags = 0;
   uint32_t mode = 0;
   unsigned resolve = 0;  // WALK_NO_XDEV, ... WALK_IN_ROOT
+  bool cached = false;   // RESOLVE_CACHED: EAGAIN where the file system would have to work
 };
 // open(2) relative to `start`. ENOENT, EEXIST, EISDIR, ENOTDIR, ELOOP, EACCES, EROFS, EINVAL, ...
 Result<Ref<File>> open_at(const Caller& c, const Path& start, std::string_view path, OpenHow how);
@@ -27,6 +28,8 @@ Result<Ref<File>> open_at(const Caller& c, const Path& start, std::string_view p
 Result<Ref<File>> open_path(const Caller& c, const Path& where, int flags);
 
 // --- create.cc ---
+// What mknod(2) makes: EPERM for directories, EINVAL.
+Result<void> check_mknod_mode(uint32_t mode);
 // mknod(2), and creation of plain files and sockets: `mode` with the type bits (0 = S_IFREG).
 Result<Path> mknod_at(const Caller& c, const Path& start, std::string_view path, uint32_t mode,
                       uint64_t rdev);
@@ -37,6 +40,7 @@ Result<void> link_at(const Caller& c, const Path& old, const Path& start, std::s
 // --- remove.cc ---
 Result<void> unlink_at(const Caller& c, const Path& start, std::string_view path);
 Result<void> rmdir_at(const Caller& c, const Path& start, std::string_view path);
+Result<void> check_rename_flags(unsigned flags);
 // flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT (where SuperBlock::keeps_whiteouts, else EINVAL).
 Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view old_path,
                        const Path& new_start, std::string_view new_path, unsigned flags);

@@ -41,6 +41,8 @@ bool owner_or_capable(const Kstat& attr, const Cred& cred) {
 
 Result<void> may_create(const Path& dir, const Cred& cred) {
   if (dir.dentry->deleted()) return Error{ENOENT};
+  if (dir.mount->sb->fs_name() == "proc")
+    return Error{ENOENT};  // proc_lookup(): an error, for creators as well
   if (dir.mount->read_only()) return Error{EROFS};
   return dir.dentry->inode()->permission(cred, MAY_WRITE | MAY_EXEC);
 }

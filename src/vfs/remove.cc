@@ -63,12 +63,16 @@ Result<void> rmdir_at(const Caller& c, const Path& start, std::string_view path)
   return {};
 }
 
+Result<void> check_rename_flags(unsigned flags) {
+  constexpr unsigned KNOWN = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
+  const bool both = (flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT));
+  return (flags & ~KNOWN) || both ? Result<void>(Error{EINVAL}) : Result<void>();
+}
+
 Result<void> rename_at(const Caller& c, const Path& old_start, std::string_view old_path,
                        const Path& new_start, std::string_view new_path, unsigned flags) {
   const bool exchange = (flags & RENAME_EXCHANGE) != 0, whiteout = (flags & RENAME_WHITEOUT) != 0;
-  if (flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
-    return Error{EINVAL};
-  if (exchange && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))) return Error{EINVAL};
+  TRY(check_rename_flags(flags));
   if (old_path.empty() || new_path.empty()) return Error{ENOENT};
   Walk from(c, old_start, old_path, 0), to(c, new_start, new_path, 0);
   TRY(from.to_last());

@@ -30,6 +30,19 @@ c = socket.create_connection(('127.0.0.1', 554))
 print(os.getuid(), os.getgid(), s.accept()[1][0])
 """
 check("identity, and port 554 for IPv4 and IPv6", python(SERVER), "1000 1000 ::ffff:127.0.0.1")
+# Where the route to multicast leads on another machine is its own affair.
+MULTICAST = """
+import socket, struct
+udp = lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s, c = udp(), udp()
+s.settimeout(5); s.bind(('', 0))
+mreq = socket.inet_aton('239.1.2.3') + socket.inet_aton('0.0.0.0')
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, mreq)
+c.sendto(b'hello', ('239.1.2.3', s.getsockname()[1]))
+data, peer = s.recvfrom(9)
+print(data.decode(), peer[0], open('/proc/net/route').read().split()[11:14])
+"""
+check("multicast goes by lo", python(MULTICAST), "hello 127.0.0.1 ['lo', '000000E0', '00000000']")
 check("root by --user", guest("id -u; id -g", "--user", "0").split(), ["0", "0"])
 
 check("pid 1 in /proc", guest("cut -d' ' -f1-4 /proc/1/stat; grep -E '^(Name|Uid|Threads)' /proc/1/status | tr '\\n' ' '; ls /proc/1/task"),

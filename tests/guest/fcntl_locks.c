@@ -37,6 +37,32 @@ static void who(const char* what, int fd, int cmd, int type, long start, long le
            : l.l_pid == getpid()  ? "me"
                                   : "other");
 }
+// F_OFD_SETLKW waits until the other description, with all its duplicates in all processes, is closed.
+static void waits_for_description(const char* name) {
+  int held = open(name, O_RDWR), said[2];
+  char c = '-';
+  if (pipe(said) != 0) return;
+  T(lk(held, F_OFD_SETLKW, F_WRLCK, SEEK_SET, 0, 10));
+  fflush(stdout);
+  if (fork() == 0) {
+    int own = open(name, O_RDWR);
+    close(held);  // the parent's is still open
+    if (write(said[1], "w", 1) != 1) _exit(1);
+    long r = lk(own, F_OFD_SETLKW, F_WRLCK, SEEK_SET, 5, 1);
+    if (write(said[1], r == 0 ? "g" : "e", 1) != 1) _exit(1);
+    _exit(0);
+  }
+  if (read(said[0], &c, 1) != 1) return;
+  usleep(20000);
+  fcntl(said[0], F_SETFL, O_NONBLOCK);
+  printf("waits %d\n", read(said[0], &c, 1) == -1 && errno == EAGAIN);
+  fcntl(said[0], F_SETFL, 0);
+  close(held);
+  if (read(said[0], &c, 1) != 1) return;
+  printf("%s\n", c == 'g' ? "got it" : "failed");
+  wait(NULL);
+  close(said[0]), close(said[1]);
+}
 // Runs `body` in a child; it has its own process for POSIX locks.
 #define CHILD(body)    \
   do {                 \
@@ -159,6 +185,7 @@ int main(void) {
   T(lk(a, F_SETLK, F_UNLCK, SEEK_SET, 0, 0));
 
   puts("-- open file description locks");
+  waits_for_description(name);
   T(lk(a, F_OFD_SETLK, F_WRLCK, SEEK_SET, 0, 10));
   T(lk(b, F_OFD_SETLK, F_WRLCK, SEEK_SET, 5, 1));
   T(lk(b, F_SETLK, F_WRLCK, SEEK_SET, 5, 1));

@@ -1,6 +1,7 @@
 // writev(2), pwritev(2) and sendmsg(2): what the pieces of a call point to, also where part of it is not
 // readable, is named twice or is too much for one buffer.
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -126,6 +127,48 @@ static void named(void) {
   unlink(name.sun_path);
 }
 
+// Nothing is asked for: read(2) says 0 at once, recv(2) of a stream looks whether there is something.
+static void nothing_wanted(void) {
+  int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), pair[2], raw[2];
+  char b[8];
+  SAY_NUMBER(recv(c, b, 0, 0));
+  SAY_NUMBER(read(c, b, 0));
+  struct sockaddr_in self = {AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {0}};
+  socklen_t len = sizeof self;
+  if (bind(l, (struct sockaddr*)&self, len) != 0 || listen(l, 1) != 0) return;
+  getsockname(l, (struct sockaddr*)&self, &len);
+  SAY_NUMBER(recv(l, b, 0, MSG_DONTWAIT));
+  SAY(connect(c, (struct sockaddr*)&self, len));
+  int s = accept(l, NULL, NULL);
+  struct msghdr empty = {0};
+  SAY_NUMBER(recv(c, b, 0, MSG_DONTWAIT));
+  SAY_NUMBER(recv(c, b, 0, MSG_DONTWAIT | MSG_WAITALL));
+  SAY_NUMBER(recvmsg(c, &empty, MSG_DONTWAIT));
+  SAY_NUMBER(write(s, "ab", 2));
+  SAY_NUMBER(recv(c, b, 0, MSG_DONTWAIT));
+  SAY_NUMBER(recv(c, b, 0, MSG_PEEK));
+  SAY_NUMBER(recv(c, b, 8, 0));
+  close(s);
+  SAY_NUMBER(recv(c, b, 8, 0));
+  SAY_NUMBER(recv(c, b, 0, MSG_DONTWAIT));
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || socketpair(AF_UNIX, SOCK_DGRAM, 0, raw) != 0) return;
+  SAY_NUMBER(recv(pair[0], b, 0, MSG_DONTWAIT));
+  SAY_NUMBER(write(pair[1], "ab", 2));
+  SAY_NUMBER(recv(pair[0], b, 0, MSG_DONTWAIT));
+  SAY_NUMBER(recv(pair[0], b, 8, 0));
+  close(pair[1]);
+  SAY_NUMBER(recv(pair[0], b, 0, MSG_DONTWAIT));
+  struct iovec none = {b, 0};
+  SAY_NUMBER(writev(raw[0], &none, 1));  // sends nothing
+  SAY_NUMBER(recv(raw[1], b, 8, MSG_DONTWAIT));
+  SAY_NUMBER(write(raw[0], b, 0));  // sends an empty datagram
+  SAY_NUMBER(recv(raw[1], b, 8, MSG_DONTWAIT));
+  SAY_NUMBER(send(raw[0], "ab", 2, 0));
+  SAY_NUMBER(recv(raw[1], b, 0, MSG_DONTWAIT));
+  SAY_NUMBER(recv(raw[1], b, 8, MSG_DONTWAIT));
+  close(l), close(c), close(pair[0]), close(raw[0]), close(raw[1]);
+}
+
 int main(void) {
   for (int i = 0; i < PAGE; ++i) page[i] = (char)(i * 7 + i / 256);
   for (int i = 0; i < BIG; ++i) big[i] = (char)(i * 13 + i / 1000);
@@ -138,5 +181,6 @@ int main(void) {
   puts("stream");
   messages(SOCK_STREAM);
   named();
+  nothing_wanted();
   return 0;
 }

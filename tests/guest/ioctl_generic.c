@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -122,6 +123,31 @@ int main(void) {
   T(ioctl(dir, FICLONE, dir));
   T(fcntl(other, F_SETFL, O_APPEND));
   T(ioctl(other, FICLONE, mem));
+
+  puts("-- block size");
+  int block_size = 0;
+  T(ioctl(p[0], FIGETBSZ, &block_size));
+  printf("%d\n", block_size);
+  T(ioctl(s[0], FIGETBSZ, &block_size));
+  printf("%d\n", block_size);
+  T(ioctl(null, FIGETBSZ, &block_size));
+  T(ioctl(path, FIGETBSZ, &block_size));
+  T(ioctl(p[0], FIGETBSZ, bad));
+  T(ioctl(p[0], FIOQSIZE, &block_size));
+
+  puts("-- advice");
+  T(posix_fadvise(file, 0, 0, POSIX_FADV_SEQUENTIAL) == 0);
+  T(syscall(SYS_fadvise64, s[0], 0, 0, POSIX_FADV_WILLNEED));
+  T(syscall(SYS_fadvise64, s[0], 0, 0, 77));
+  T(syscall(SYS_fadvise64, ev, 0, 0, POSIX_FADV_WILLNEED));
+  T(syscall(SYS_fadvise64, p[0], 0, 0, POSIX_FADV_WILLNEED));
+  T(syscall(SYS_fadvise64, null, 0, 0, POSIX_FADV_WILLNEED));
+  T(syscall(SYS_fadvise64, path, 0, 0, POSIX_FADV_WILLNEED));
+  T(sync_file_range(dir, 0, 0, SYNC_FILE_RANGE_WRITE));
+  T(sync_file_range(s[0], 0, 0, SYNC_FILE_RANGE_WRITE));
+  T(fallocate(s[0], 0, 0, 1));
+  T(fallocate(ev, 0, 0, 1));
+  T(fallocate(p[1], 0, 0, 1));
 
   puts("-- SIGIO");
   signal(SIGIO, on_io);

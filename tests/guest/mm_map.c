@@ -295,6 +295,12 @@ int main(void) {
   char* l = area(16);
   printf("locked %ld\n", locked_kb());
   SAY(mlock(l, 4 * P));
+  SAY(madvise(l, P, MADV_DONTNEED));
+  SAY(madvise(l, P, MADV_COLD));
+  SAY(madvise(l, P, MADV_PAGEOUT));
+  l[0] = 'l';
+  SAY(madvise(l, P, 24));  // MADV_DONTNEED_LOCKED
+  printf("byte %d\n", l[0]);
   resident("locked pages", l, 4);
   printf("locked %ld\n", locked_kb());
   SAY(mlock(l, 8 * P));

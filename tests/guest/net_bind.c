@@ -99,5 +99,6 @@ int main(void) {
   setsockopt(six, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   printf("v6only mapped: %s\n", err(bind_to(six, "::ffff:127.0.0.1")));
   printf("multicast: %s\n", err(bind_to(six, "ff02::1")));
+  printf("of no link: %s\n", err(bind_to(six, "fe80::1")));
   return 0;
 }

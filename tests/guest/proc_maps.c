@@ -152,6 +152,18 @@ int main(void) {
     if (!found) printf("smaps: %s missing\n", keys[i]);
     if (found) p = found;
   }
+  load("/proc/self/smaps_rollup");
+  static const char* parts[] = {"Pss", "Pss_Anon", "Pss_File", "Pss_Shmem"};
+  long kb[4] = {0};
+  for (int i = 0; i < 4; i++) {
+    char key[32];
+    snprintf(key, sizeof key, "\n%s:", parts[i]);
+    char* found = strstr(text, key);
+    if (found) kb[i] = atol(found + strlen(key));
+  }
+  long more = kb[0] - kb[1] - kb[2] - kb[3];  // each is rounded down
+  printf("rollup: parts %d\n", kb[1] > 0 && kb[2] > 0 && more >= 0 && more < 4);
+  load("/proc/self/smaps");
   printf("smaps Size line: %.24s\n", strstr(text, "Size: "));
 
   residency();

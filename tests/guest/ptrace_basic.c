@@ -171,6 +171,21 @@ static void signals(void) {
   SAY_NUMBER(pt(PTRACE_GETSIGMASK, c, 8, (uint64_t)&mask));
   printf("mask %#lx\n", (long)mask);
   SAY_NUMBER(pt(PTRACE_GETSIGMASK, c, 4, (uint64_t)&mask));
+  // What is in the queues of the thread and of the process, without taking it out.
+  uint64_t block = 1ULL << (SIGUSR2 - 1);
+  SAY_NUMBER(pt(PTRACE_SETSIGMASK, c, 8, (uint64_t)&block));
+  kill(c, SIGUSR2);
+  struct ptrace_peeksiginfo_args peek = {0, 0, 4};
+  siginfo_t queue[4] = {0};
+  SAY_NUMBER(pt(PTRACE_PEEKSIGINFO, c, (uint64_t)&peek, (uint64_t)queue));
+  peek.flags = PTRACE_PEEKSIGINFO_SHARED;
+  SAY_NUMBER(pt(PTRACE_PEEKSIGINFO, c, (uint64_t)&peek, (uint64_t)queue));
+  printf("signal %d code %d\n", queue[0].si_signo, queue[0].si_code);
+  SAY_NUMBER(pt(PTRACE_PEEKSIGINFO, c, (uint64_t)&peek, 8));
+  peek.off = 1;
+  SAY_NUMBER(pt(PTRACE_PEEKSIGINFO, c, (uint64_t)&peek, (uint64_t)queue));
+  peek.flags = 8;
+  SAY_NUMBER(pt(PTRACE_PEEKSIGINFO, c, (uint64_t)&peek, (uint64_t)queue));
   SAY_NUMBER(pt(PTRACE_DETACH, c, 0, SIGTERM));
   status_of(c, "end");
 }

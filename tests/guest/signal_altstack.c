@@ -51,6 +51,8 @@ int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
   alt = malloc(size);
   show("initial");
+  stack_t zero = {0};
+  printf("nothing changes: %d\n", sigaltstack(&zero, NULL));
   stack_t ss = {.ss_sp = alt, .ss_size = 1024};
   int r = sigaltstack(&ss, NULL);
   printf("small: %d %d\n", r, errno);
@@ -97,6 +99,7 @@ int main(void) {
   wait(NULL);
   ss.ss_flags = SS_DISABLE;
   printf("disable: %d\n", sigaltstack(&ss, NULL));
+  printf("too small now: %d\n", sigaltstack(&zero, NULL));
   stack_t old;
   sigaltstack(NULL, &old);
   printf("disabled: flags %x size %zu\n", old.ss_flags, old.ss_size);

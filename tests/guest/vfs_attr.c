@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include <utime.h>
@@ -24,11 +26,52 @@ static void attr(const char* name) {
            st.st_atim.tv_sec, st.st_atim.tv_nsec, st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
+// Pipes and sockets have an inode of their own: fchmod(2) and futimens(2) work on it, both ends of a pipe
+// share it, and bind(2) gives its mode to the name of a Unix socket (unix(7)).
+static void without_name(const char* what, int f, int other) {
+  struct stat st, second;
+  struct timespec t[2] = {{1000000000, 5}, {1100000000, 6}};
+  char path[40];
+  printf("-- %s\n", what);
+  SHOW(fchmod(f, 0640));
+  SHOW(futimens(f, t));
+  SHOW(fchown(f, (uid_t)-1, (gid_t)-1));
+  SHOW(fchown(f, 0, (gid_t)-1));
+  fstat(f, &st);
+  fstat(other, &second);
+  sprintf(path, "/proc/self/fd/%d", f);
+  printf("mode %o, other end %o, atime %ld, mtime %ld.%ld\n", st.st_mode, second.st_mode, (long)st.st_atime,
+         (long)st.st_mtime, st.st_mtim.tv_nsec);
+  SHOW(chmod(path, 0600));
+  SHOW(stat(path, &st));
+  printf("mode %o\n", st.st_mode);
+}
+
+static void without_names(void) {
+  int p[2], s[2], unix_socket = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (pipe(p) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, s) != 0) return;
+  without_name("pipe", p[0], p[1]);
+  without_name("socket pair", s[0], s[1]);
+  without_name("TCP", socket(AF_INET, SOCK_STREAM, 0), p[0]);
+  struct sockaddr_un name = {AF_UNIX, "bound"};
+  struct stat st;
+  umask(027);
+  SHOW(fchmod(unix_socket, 0775));
+  SHOW(bind(unix_socket, (struct sockaddr*)&name, sizeof name));
+  SHOW(stat("bound", &st));
+  printf("mode of the name %o\n", st.st_mode);
+  SHOW(fchmod(unix_socket, 0700));
+  SHOW(stat("bound", &st));
+  printf("mode of the name %o\n", st.st_mode);
+  umask(022);
+}
+
 int main(void) {
   setvbuf(stdout, 0, _IONBF, 0);
   char dir[] = "/tmp/vfs_attr_XXXXXX";
   if (!mkdtemp(dir) || chdir(dir)) return 1;
   umask(022);
+  without_names();
   int f = open("f", O_CREAT | O_RDWR, 0666);
   struct timespec t[2] = {{1000000000, 123456789}, {1100000000, 987654321}};
   SHOW(futimens(f, t));

@@ -22,6 +22,15 @@ static void show(const char* what, int fd) {
   printf("%s: %zd bytes, sum %u\n", what, n, sum);
 }
 
+// What each block of the file begins with afterwards.
+static void rearrange(int f, int mode, long first, long count) {
+  int r = fallocate(f, mode, first * 4096, count * 4096);
+  printf("mode %x of %ld from %ld: %s, ", (unsigned)mode, count, first, r == 0 ? "ok" : strerrorname_np(errno));
+  char c;
+  for (off_t at = 0; pread(f, &c, 1, at) == 1; at += 4096) printf("%c", c ? c : '.');
+  puts("");
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   int a = open("a", O_RDWR | O_CREAT, 0644), b = open("b", O_RDWR | O_CREAT, 0644);
@@ -47,6 +56,24 @@ int main(void) {
   printf("data %ld hole %ld\n", (long)lseek(a, 0, SEEK_DATA), (long)(lseek(a, 0, SEEK_HOLE) > 0));
   SAY_NUMBER(lseek(a, 100000, SEEK_DATA));
   SAY_NUMBER(fallocate(a, 0x1000, 0, 10));
+  int blocks = open("blocks", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  for (int i = 0; i < 8; i++) {
+    char block[4096];
+    memset(block, 'a' + i, sizeof block);
+    if (write(blocks, block, sizeof block) != sizeof block) return 1;
+  }
+  rearrange(blocks, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1, 1);
+  rearrange(blocks, FALLOC_FL_ZERO_RANGE, 2, 1);
+  rearrange(blocks, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 7, 4);
+  rearrange(blocks, FALLOC_FL_COLLAPSE_RANGE, 1, 2);
+  rearrange(blocks, FALLOC_FL_INSERT_RANGE, 1, 1);
+  rearrange(blocks, FALLOC_FL_COLLAPSE_RANGE, 0, 100);
+  rearrange(blocks, FALLOC_FL_INSERT_RANGE, 100, 1);
+  rearrange(blocks, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, 1);
+  rearrange(blocks, FALLOC_FL_UNSHARE_RANGE, 0, 1);
+  rearrange(blocks, 0, 0, 10);
+  SAY_NUMBER(fallocate(blocks, FALLOC_FL_COLLAPSE_RANGE, 100, 4096));
+  printf("hole at %ld, data at %ld\n", (long)lseek(blocks, 0, SEEK_HOLE) / 4096, (long)lseek(blocks, 0, SEEK_DATA));
   int ro = open("a", O_RDONLY);
   SAY_NUMBER(fallocate(ro, 0, 0, 10));
   int pp[2];

@@ -73,6 +73,11 @@ int main(void) {
   if (chdir("..")) return 1;
   SAY(open("f", O_PATH | O_CREAT, 0600));
   SAY(open("none", O_PATH));
+  SAY(open("f", O_PATH | O_DIRECTORY));
+  SAY(open("l", O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  SAY(open("d", O_RDONLY | O_DIRECT));
+  SAY(open("/dev/null", O_RDONLY | O_DIRECT));
+  SAY(open("/proc/version", O_RDONLY | O_DIRECT));
 
   puts("-- O_TMPFILE");
   int t = open(".", O_TMPFILE | O_RDWR, 0666);

@@ -48,6 +48,10 @@ int main(void) {
   SHOW(open("d", O_CREAT | O_WRONLY, 0644));
   SHOW(open("d", O_WRONLY));
   SHOW(open("f", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  SHOW(open(".", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  SHOW(open("..", O_CREAT | O_WRONLY, 0644));
+  SHOW(open("d/", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  SHOW(open("/", O_CREAT | O_EXCL | O_RDONLY, 0644));
   SHOW(open("f", O_DIRECTORY));
   SHOW(open("", O_RDONLY));
   SHOW(open((char*)8, O_RDONLY));
@@ -148,6 +152,29 @@ int main(void) {
   SHOW(openat2(AT_FDCWD, "/proc/self/fd/0", O_RDONLY, RESOLVE_NO_MAGICLINKS));
   SHOW(openat2(d, ".", O_RDONLY, 0x4000));
   SHOW(openat2(d, ".", O_RDONLY | (1ul << 40), 0));
+  SHOW(openat2(AT_FDCWD, "/proc/version", O_RDONLY, RESOLVE_NO_XDEV));
+  int root = open("/", O_PATH);
+  SHOW(openat2(root, "proc/version", O_RDONLY, RESOLVE_NO_XDEV));
+  SHOW(openat2(root, "etc/passwd", O_RDONLY, RESOLVE_BENEATH) > 0);
+  SHOW(openat2(root, "etc/../../etc/passwd", O_RDONLY, RESOLVE_BENEATH));
+  SHOW(openat2(root, "etc/../../etc/passwd", O_RDONLY, RESOLVE_IN_ROOT) > 0);
+  SHOW(openat2(AT_FDCWD, "l", O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS) > 0);
+  SHOW(openat2(AT_FDCWD, "/proc/self/exe", O_PATH | O_NOFOLLOW, RESOLVE_NO_MAGICLINKS) > 0);
+  SHOW(openat2(AT_FDCWD, "new", O_CREAT | O_RDWR, RESOLVE_CACHED));
+  SHOW(openat2(AT_FDCWD, "new", O_TMPFILE | O_RDONLY, RESOLVE_CACHED));
+  SHOW(openat2(AT_FDCWD, "f", O_RDONLY, RESOLVE_CACHED) > 0);
+  SHOW(openat2(d, ".", O_RDONLY, RESOLVE_IN_ROOT | RESOLVE_BENEATH));
+  struct {
+    struct open_how how;
+    unsigned long more;
+  } longer = {{O_RDONLY, 0, 0}, 0};
+  SHOW(syscall(SYS_openat2, AT_FDCWD, ".", &longer, 16));
+  SHOW(syscall(SYS_openat2, AT_FDCWD, ".", &longer, sizeof longer) > 0);
+  longer.more = 1;
+  SHOW(syscall(SYS_openat2, AT_FDCWD, ".", &longer, sizeof longer));
+  longer.how.mode = 0600;
+  SHOW(syscall(SYS_openat2, AT_FDCWD, ".", &longer, sizeof longer.how));
+  SHOW(syscall(SYS_openat2, AT_FDCWD, ".", 8, sizeof longer.how));
 
   SHOW(mkdir("gone", 0755));
   SHOW(chdir("gone"));

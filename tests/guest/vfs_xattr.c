@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -21,6 +22,20 @@ static void list(const char* what, const char* path) {
   qsort(names, (size_t)k, sizeof *names, by_name);
   for (int i = 0; i < k; i++) printf(" %s", names[i]);
   puts(n < 0 ? strerrorname_np(errno) : "");
+}
+
+// Sockets have one attribute, the name of the protocol.
+static void of_socket(int family, int type) {
+  char b[64] = "";
+  int s = socket(family, type, 0);
+  SAY_NUMBER(flistxattr(s, NULL, 0));
+  SAY_NUMBER(flistxattr(s, b, 5));
+  SAY_NUMBER(flistxattr(s, b, sizeof b));
+  printf("%s: ", b);
+  SAY_NUMBER(fgetxattr(s, b, b, sizeof b));
+  printf("%s\n", b);
+  SAY_NUMBER(fgetxattr(s, "system.none", b, sizeof b));
+  close(s);
 }
 
 int main(void) {
@@ -81,5 +96,11 @@ int main(void) {
   SAY_NUMBER(fsetxattr(p, "user.five", "5", 1, 0));
   mkfifo("p", 0600);
   SAY_NUMBER(setxattr("p", "user.pipe", "x", 1, 0));
+  of_socket(AF_INET, SOCK_STREAM);
+  of_socket(AF_INET6, SOCK_DGRAM);
+  of_socket(AF_UNIX, SOCK_STREAM);
+  of_socket(AF_UNIX, SOCK_DGRAM);
+  of_socket(AF_NETLINK, SOCK_RAW);
+  SAY_NUMBER(setxattr("/dev/shm", "system.none", "x", 1, 0));
   return 0;
 }

@@ -23,6 +23,7 @@ class AnonFile : public File {
   Result<Kstat> stat() override;
   // Seeking succeeds and does nothing (noop_llseek).
   Result<int64_t> seek(int64_t /*offset*/, int /*whence*/) override { return pos; }
+  bool seekable() override { return false; }
   // "anon_inode:[eventfd]"
   std::string describe() const override;
 

@@ -51,6 +51,8 @@ class Epoll final : public AnonFile {
   // epoll_wait(2): events for the guest's array at `out`. 0 at the deadline; EINTR, EFAULT.
   Result<int> wait(UserMemory& mem, UserPtr<epoll_event> out, int max, Deadline deadline);
 
+  bool can_read() const override { return false; }
+  bool can_write() const override { return false; }
   uint32_t poll() override { return poll_nested(0); }
   WaitQueue* poll_queue() override { return &pollers_; }
   std::string fdinfo() const override;

@@ -46,8 +46,8 @@ class IoVec {
   // The first segment not used up: for zero-copy paths and pread straight into kernel memory.
   Segment front() const;
   UserMemory* memory() const { return mem_; }
-  // Kernel memory that stands for the next n bytes, if there is any (UserMemory::room, view): advance(n) after putting
-  // n bytes into `room` or using `view`.
+  // Kernel memory that stands for the next n bytes, if there is any (UserMemory::room, view): advance(n)
+  // after putting n bytes into `room` or using `view`.
   std::span<uint8_t> room(size_t n) const;
   std::span<const uint8_t> view(size_t n) const;
   void filled(size_t n);  // n bytes of what room() returned; advances
@@ -75,8 +75,9 @@ struct MapBacking {
   uint64_t offset_delta = 0;
 };
 
-class DirSink;  // receives directory entries, see fd/dir_sink.h
-struct Path;  // vfs/path.h
+struct SetAttr;  // vfs/inode.h
+class DirSink;   // receives directory entries, see fd/dir_sink.h
+struct Path;     // vfs/path.h
 class Task;
 
 class File : public RefCounted {
@@ -84,11 +85,17 @@ class File : public RefCounted {
   explicit File(int flags) : flags_(flags & ~O_NOCTTY) {}
   ~File() override = default;
 
-  // `pos`: where to read; advanced by the callee; nullptr means "not seekable, no position". flags: RWF_*. Must honour
-  // nonblocking(). 0 = end of file. Blocking calls return ERESTARTSYS when a signal is pending.
+  // `pos`: where to read; advanced by the callee; nullptr means "not seekable, no position". flags: RWF_*.
+  // Must honour nonblocking(). 0 = end of file. Blocking calls return ERESTARTSYS when a signal is pending.
   virtual Result<size_t> read(IoVec& /*to*/, int64_t* /*pos*/, int /*flags*/) { return Error{EINVAL}; }
   virtual Result<size_t> write(IoVec& /*from*/, int64_t* /*pos*/, int /*flags*/) { return Error{EINVAL}; }
+  // Whether there is reading, or writing, at all (FMODE_CAN_READ, FMODE_CAN_WRITE): readv and writev ask
+  // before they look at lengths.
+  virtual bool can_read() const { return true; }
+  virtual bool can_write() const { return true; }
   virtual Result<int64_t> seek(int64_t /*offset*/, int /*whence*/) { return Error{ESPIPE}; }
+  // Whether pread(2) and its relatives may name a position (FMODE_PREAD).
+  virtual bool seekable() { return seek(0, SEEK_CUR).code() != ESPIPE; }
   // Readiness now (EPOLLIN | EPOLLOUT | ...). Files without it are always ready.
   virtual uint32_t poll();
   // Woken (with EPOLL* bits) whenever poll() may have changed. nullptr: never changes (not pollable
@@ -96,7 +103,11 @@ class File : public RefCounted {
   virtual WaitQueue* poll_queue() { return nullptr; }
   virtual SysResult ioctl(Task& /*t*/, unsigned long /*cmd*/, uint64_t /*arg*/) { return Error{ENOTTY}; }
   virtual Result<Kstat> stat() { return Error{EBADF}; }
+  // fchmod(2) and the like of what no file system knows.
+  virtual Result<void> setattr(const SetAttr& /*a*/) { return Error{EPERM}; }
   virtual Result<MapBacking> map_backing(bool /*shared*/, int /*prot*/) { return Error{ENODEV}; }
+  // Mappings of it are hidden from all but those who made them (mm/secretmem.h).
+  virtual bool secret() const { return false; }
   virtual Result<void> truncate(int64_t /*size*/) { return Error{EINVAL}; }
   virtual Result<void> fsync(bool /*data_only*/) { return Error{EINVAL}; }
   virtual Result<void> fallocate(int /*mode*/, int64_t /*off*/, int64_t /*len*/) { return Error{ENODEV}; }

@@ -12,8 +12,6 @@
 
 namespace starry {
 
-bool seekable(File& f) { return f.seek(0, SEEK_CUR).code() != ESPIPE; }
-
 Result<void> check_file_size(Task& t, int64_t size) {
   if (static_cast<uint64_t>(size) <= t.rlimit(RLIMIT_FSIZE)) return {};
   TRY(send_signal(t, siginfo_kernel(SIGXFSZ)));

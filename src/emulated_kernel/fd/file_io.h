@@ -14,7 +14,5 @@ Result<size_t> file_read(File& f, IoVec& to, int64_t* pos, int flags);
 Result<size_t> file_write(Task& t, File& f, IoVec& from, int64_t* pos, int flags);
 // RLIMIT_FSIZE for a file that is to become `size` bytes long: SIGXFSZ and EFBIG.
 Result<void> check_file_size(Task& t, int64_t size);
-// Has a position that pread(2) and lseek(2) may use.
-bool seekable(File& f);
 
 }  // namespace starry

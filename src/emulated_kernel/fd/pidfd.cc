@@ -15,6 +15,8 @@ class PidFd final : public AnonFile {
  public:
   PidFd(ThreadGroup& g, int flags) : AnonFile("[pidfd]", O_RDWR | (flags & O_NONBLOCK)), group(&g) {}
 
+  bool can_read() const override { return false; }
+  bool can_write() const override { return false; }
   uint32_t poll() override { return ended() ? EPOLLIN | EPOLLRDNORM : 0; }
   WaitQueue* poll_queue() override { return &group->pidfd_queue; }
   Result<int64_t> seek(int64_t /*offset*/, int /*whence*/) override { return Error{ESPIPE}; }

@@ -11,6 +11,7 @@
 #include "emulated_kernel/fd/pipe.h"
 #include "emulated_kernel/sync/wait.h"
 #include "emulated_kernel/task/task.h"
+#include "vfs/inode.h"
 
 namespace starry {
 
@@ -89,6 +90,10 @@ class AnonPipeEnd final : public PipeFile {
     attach();
   }
   Result<Kstat> stat() override { return inode_->attr; }
+  Result<void> setattr(const SetAttr& a) override {
+    apply_setattr(inode_->attr, a);
+    return {};
+  }
   Ref<FileLocks>& lock_slot() override { return inode_->locks; }
   std::string describe() const override { return "pipe:[" + std::to_string(inode_->attr.ino) + "]"; }
   // open(2) of /proc/PID/fd/N: a new description of the same pipe.

@@ -13,6 +13,7 @@ class SignalFd final : public AnonFile {
   void set_mask(SigSet mask);  // SIGKILL and SIGSTOP are left out
   // A number of struct signalfd_siginfo. Belongs to whoever reads, not to who made it.
   Result<size_t> read(IoVec& to, int64_t* pos, int flags) override;
+  bool can_write() const override { return false; }
   uint32_t poll() override;
   WaitQueue* poll_queue() override;
   std::string fdinfo() const override;

@@ -22,6 +22,7 @@ class TimerFd final
   int clock() const { return clock_; }
 
   Result<size_t> read(IoVec& to, int64_t* pos, int flags) override;
+  bool can_write() const override { return false; }
   uint32_t poll() override;
   WaitQueue* poll_queue() override { return &queue_; }
   std::string fdinfo() const override;

@@ -89,6 +89,7 @@ class MqFile final : public File {
  public:
   MqFile(Ref<MqInode> q, int flags) : File(flags), queue(std::move(q)) {}
   Result<size_t> read(IoVec& to, int64_t* pos, int flags) override;
+  bool can_write() const override { return false; }
   Result<Kstat> stat() override { return queue->stat(); }
   Result<int64_t> seek(int64_t offset, int whence) override;
   uint32_t poll() override { return queue->poll(); }

@@ -9,6 +9,8 @@ namespace starry {
 
 namespace {
 
+constexpr int DONTNEED_LOCKED = 24, COLLAPSE = 25;  // Linux 5.18 and 6.1
+
 enum class Advice { nothing, host, flag, hint, unknown };
 
 Advice kind_of(int advice) {
@@ -16,7 +18,6 @@ Advice kind_of(int advice) {
     case MADV_WILLNEED:
     case MADV_COLD:
     case MADV_PAGEOUT:
-    case 25:  // MADV_COLLAPSE, Linux 6.1
       return Advice::nothing;
     case MADV_NORMAL:
     case MADV_RANDOM:
@@ -29,6 +30,8 @@ Advice kind_of(int advice) {
     case MADV_DODUMP:
       return Advice::hint;
     case MADV_DONTNEED:
+    case DONTNEED_LOCKED:
+    case COLLAPSE:
     case MADV_FREE:
     case MADV_REMOVE:
     case MADV_POPULATE_READ:
@@ -42,6 +45,11 @@ Advice kind_of(int advice) {
     default:
       return Advice::unknown;
   }
+}
+
+bool not_for_locked(int advice) {
+  return advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE || advice == MADV_COLD ||
+         advice == MADV_PAGEOUT;
 }
 
 // The hints of a range after `advice`.
@@ -73,22 +81,29 @@ uint8_t advised(uint8_t hints, int advice) {
 
 }  // namespace
 
+Result<void> Mm::check_advice(uint64_t addr, uint64_t len) const {
+  const uint64_t end = addr + page_up(len);
+  if ((addr & (PAGE - 1)) != 0 || end < addr || (len != 0 && end == addr)) return Error{EINVAL};
+  return end == addr || covered(addr, end) ? Result<void>() : Error{ENOMEM};
+}
+
 Result<void> Mm::madvise(HostThread& by, uint64_t addr, uint64_t len, int advice) {
   Advice kind = kind_of(advice);
-  if (kind == Advice::unknown || (addr & (PAGE - 1)) != 0) return Error{EINVAL};
-  uint64_t end = addr + ((len + PAGE - 1) & ~(PAGE - 1));
-  if (end < addr || (len != 0 && end == addr)) return Error{EINVAL};
-  if (end == addr) return {};
+  if (kind == Advice::unknown) return Error{EINVAL};
   MutexGuard guard(lock);
   // Holes do not stop the rest from being advised, but they are reported (ENOMEM).
-  bool holes = !covered(addr, end);
+  const Result<void> range = check_advice(addr, len);
+  if (range.code() == EINVAL) return range.error();
+  const uint64_t end = addr + page_up(len);
+  if (end == addr) return {};
   for (auto it = vmas_.lower_bound(addr); it != vmas_.end() && it->second.start < end; ++it)
     if (((advice == MADV_WIPEONFORK || advice == MADV_FREE) && (it->second.file || it->second.shared())) ||
-        ((advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE) && it->second.locked()))
+        (not_for_locked(advice) && it->second.locked()))
       return Error{EINVAL};
   HostOp op;
   op.nr = SYS_madvise;
-  op.args[0] = addr, op.args[1] = end - addr, op.args[2] = static_cast<uint64_t>(advice);
+  op.args[0] = addr, op.args[1] = end - addr,
+  op.args[2] = static_cast<uint64_t>(advice == DONTNEED_LOCKED ? MADV_DONTNEED : advice);
   auto r = by.run_ops({&op, 1});
   // A hint that this host does not know changes nothing that the guest could see.
   const bool soft = kind == Advice::hint || kind == Advice::nothing;
@@ -104,7 +119,7 @@ Result<void> Mm::madvise(HostThread& by, uint64_t addr, uint64_t len, int advice
     }
     merge_around(addr, end);
   }
-  return holes ? Result<void>(Error{ENOMEM}) : Result<void>();
+  return range;
 }
 
 Result<void> Mm::msync(HostThread& by, uint64_t addr, uint64_t len, int flags) {

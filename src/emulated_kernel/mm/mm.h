@@ -43,6 +43,8 @@ struct Vma {
   bool dont_fork = false, wipe_on_fork = false;
   MemoryLock mlock = MemoryLock::none;
   uint8_t hints = 0;      // VmHint
+  int mempolicy = 0;      // of mbind(2), with its mode flags; 0: MPOL_DEFAULT
+  bool on_node0 = false;  // node 0, the only one, is in its mask
   bool may_write = true;  // VM_MAYWRITE: false for shared mappings of files that may not be written
   bool shared() const { return (flags & 0x01) != 0; }
   bool locked() const { return mlock != MemoryLock::none; }
@@ -91,6 +93,8 @@ class Mm final : public RefCounted, public UserMemory {
                           uint64_t new_addr);
   Result<uint64_t> brk(HostThread& by, uint64_t addr);
   Result<void> madvise(HostThread& by, uint64_t addr, uint64_t len, int advice);
+  // What madvise(2) says of the range alone: EINVAL, ENOMEM.
+  Result<void> check_advice(uint64_t addr, uint64_t len) const;
   Result<void> msync(HostThread& by, uint64_t addr, uint64_t len, int flags);
 
   // PR_SET_VMA_ANON_NAME: names anonymous memory for /proc/self/maps; empty takes the name away.
@@ -130,6 +134,8 @@ class Mm final : public RefCounted, public UserMemory {
   // mlock(2)'s bookkeeping. locked_bytes counts outside [start, end). ENOMEM at a hole: what
   // comes before it is done.
   uint64_t locked_bytes(uint64_t start, uint64_t end) const;
+  // mbind(2) of what is mapped without a hole.
+  void set_mempolicy(uint64_t start, uint64_t end, int policy, bool on_node0);
   Result<void> set_locked(uint64_t start, uint64_t end, MemoryLock how);
   void set_all_locked(MemoryLock how);
 

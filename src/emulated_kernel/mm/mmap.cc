@@ -26,8 +26,9 @@ constexpr int VALIDATED_FLAGS = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONY
                                 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |
                                 static_cast<int>(0x3fU << 26);
 
-// MS_NOEXEC: nothing on that mount is executed.
+// MS_NOEXEC: nothing on that mount is executed. That of secret memory is one of them.
 bool on_noexec_mount(const File& f) {
+  if (f.secret()) return true;
   return f.path && f.path->mount && (f.path->mount->flags & MS_NOEXEC) != 0;
 }
 
@@ -89,6 +90,8 @@ Result<uint64_t> Mm::mmap(HostThread& by, uint64_t addr, uint64_t len, int prot,
   uint64_t at = TRY(choose_address(addr, len, flags));
 
   v.mlock = (flags & MAP_LOCKED) != 0 && lock_future == MemoryLock::none ? MemoryLock::now : lock_future;
+  const bool secret = file && file->secret();
+  if (secret) v.mlock = MemoryLock::now, v.hints = HINT_DONT_DUMP;
   if (v.locked() && in_task()) {
     if ((flags & MAP_LOCKED) != 0 && current().rlimit(RLIMIT_MEMLOCK) == 0 && !may_lock_more(1))
       return Error{EPERM};
@@ -148,12 +151,13 @@ Result<void> Mm::munmap(HostThread& by, uint64_t addr, uint64_t len) {
 Result<void> Mm::mprotect(HostThread& by, uint64_t addr, uint64_t len, int prot) {
   constexpr int SEM = 0x8;  // PROT_SEM of asm-generic/mman-common.h
   constexpr int KNOWN = PROT_READ | PROT_WRITE | PROT_EXEC | SEM | PROT_GROWSDOWN | PROT_GROWSUP;
-  if ((addr & (PAGE - 1)) != 0 || (prot & ~KNOWN) != 0) return Error{EINVAL};
+  if ((addr & (PAGE - 1)) != 0) return Error{EINVAL};
   if ((prot & PROT_GROWSDOWN) != 0 && (prot & PROT_GROWSUP) != 0) return Error{EINVAL};
   if (len == 0) return {};
   len = page_up(len);
   uint64_t end = addr + len;
   if (end <= addr) return Error{ENOMEM};
+  if ((prot & ~KNOWN) != 0) return Error{EINVAL};
   MutexGuard guard(lock);
   if ((prot & PROT_GROWSDOWN) != 0) {
     auto it = vmas_.upper_bound(addr);  // the first map that ends behind addr

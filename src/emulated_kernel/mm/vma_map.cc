@@ -144,7 +144,8 @@ void Mm::erase(uint64_t start, uint64_t end) {
 static bool can_merge(const Vma& a, const Vma& b) {
   return a.end == b.start && a.prot == b.prot && a.flags == b.flags && a.file == b.file && a.dev == b.dev &&
          a.ino == b.ino && a.name == b.name && a.may_write == b.may_write && a.mlock == b.mlock &&
-         a.hints == b.hints && a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork &&
+         a.hints == b.hints && a.mempolicy == b.mempolicy && a.on_node0 == b.on_node0 &&
+         a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork &&
          ((!a.file && a.ino == 0) || a.offset + (a.end - a.start) == b.offset);
 }
 
@@ -224,6 +225,21 @@ uint64_t Mm::locked_bytes(uint64_t start, uint64_t end) const {
   return n;
 }
 
+void Mm::set_mempolicy(uint64_t start, uint64_t end, int policy, bool on_node0) {
+  split(start);
+  split(end);
+  for (auto it = vmas_.lower_bound(start); it != vmas_.end() && it->second.start < end; ++it) {
+    it->second.mempolicy = policy;
+    it->second.on_node0 = on_node0;
+  }
+  merge_around(start, end);
+}
+
+// Secret memory stays locked.
+static void set_lock(Vma& v, MemoryLock how) {
+  if (!v.file || !v.file->secret()) v.mlock = how;
+}
+
 Result<void> Mm::set_locked(uint64_t start, uint64_t end, MemoryLock how) {
   uint64_t stop = start;  // what comes before a hole is done, as on Linux
   while (stop < end) {
@@ -235,13 +251,13 @@ Result<void> Mm::set_locked(uint64_t start, uint64_t end, MemoryLock how) {
   split(start);
   split(stop);
   for (auto it = vmas_.lower_bound(start); it != vmas_.end() && it->second.start < stop; ++it)
-    it->second.mlock = how;
+    set_lock(it->second, how);
   merge_around(start, stop);
   return stop == end ? Result<void>() : Error{ENOMEM};
 }
 
 void Mm::set_all_locked(MemoryLock how) {
-  for (auto& [at, v] : vmas_) v.mlock = how;
+  for (auto& [at, v] : vmas_) set_lock(v, how);
 }
 
 Ref<Mm> Mm::fork(Ref<HostSpace> s) {

@@ -25,6 +25,8 @@ Result<void> set_alt_stack(Task& t, const GuestStackT& ss, uint64_t sp) {
   if (on_alt_stack(t, sp)) return Error{EPERM};
   const int32_t mode = ss.flags & ~ALT_AUTODISARM;
   if (mode != ALT_DISABLE && mode != ALT_ONSTACK && mode != 0) return Error{EINVAL};
+  if (ss.sp == t.sig.alt_sp && ss.size == t.sig.alt_size && ss.flags == static_cast<int32_t>(t.sig.alt_flags))
+    return {};  // nothing changes: also where nothing is set, of a size that could not be
   if (mode == ALT_DISABLE) {
     t.sig.alt_sp = t.sig.alt_size = 0;
   } else {

@@ -189,7 +189,7 @@ void signals_on_exec(Task& t) {
     a = KSigAction{};
     a.handler = keep;
   }
-  reset_alt_stack(t);
+  t.sig.alt_sp = t.sig.alt_size = 0;
   t.sig.restore_saved = false;
 }
 

@@ -86,16 +86,16 @@ struct SharedSignals {
 
 struct TaskSignals {
   SigSet blocked = 0;
-  SigSet saved_mask = 0;      // sigsuspend / ppoll / pselect: restored when the handler returns
+  SigSet saved_mask = 0;  // sigsuspend / ppoll / pselect: restored when the handler returns
   bool restore_saved = false;
   PendingSet pending;
   uint64_t alt_sp = 0, alt_size = 0;
-  uint32_t alt_flags = 2;     // SS_DISABLE
-  bool killed = false;        // SIGKILL or exit_group: leave the kernel only to die
-  SigSet sigwait = 0;         // signals that rt_sigtimedwait is waiting for
+  uint32_t alt_flags = 0;  // as last set; none is there while alt_size is 0
+  bool killed = false;     // SIGKILL or exit_group: leave the kernel only to die
+  SigSet sigwait = 0;      // signals that rt_sigtimedwait is waiting for
   WaitQueue* sigwait_queue = nullptr;
-  bool stopped = false;       // sleeps in the group stop
-  int frame_signo = 0;        // the handler being entered, and the mask before it: for a bad frame
+  bool stopped = false;  // sleeps in the group stop
+  int frame_signo = 0;   // the handler being entered, and the mask before it: for a bad frame
   SigSet frame_old_mask = 0;
 };
 

@@ -7,13 +7,14 @@
 
 namespace starry {
 
-// EBADF, ENOTSOCK.
-inline Result<Ref<Socket>> get_socket(Task& t, int fd) {
-  const Ref<File> f = TRY(get_io_file(t, fd));
+// ENOTSOCK.
+inline Result<Ref<Socket>> as_socket(const Ref<File>& f) {
   auto* s = dynamic_cast<Socket*>(f.get());
   if (s == nullptr) return Error{ENOTSOCK};
   return Ref<Socket>(s);
 }
+// EBADF, ENOTSOCK.
+inline Result<Ref<Socket>> get_socket(Task& t, int fd) { return as_socket(TRY(get_io_file(t, fd))); }
 
 // move_addr_to_kernel(): EINVAL if the length is out of range, EFAULT.
 inline Result<SockAddr> read_sockaddr(Task& t, UserPtr<const void> addr, int len) {

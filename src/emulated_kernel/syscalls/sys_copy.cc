@@ -46,10 +46,7 @@ void count_copy(Task& t, int64_t done) {
 
 // An offset argument: the guest's variable, or the file's position where it is null.
 Result<int64_t> load_offset(Task& t, UserPtr<int64_t> p, const File& f) {
-  if (!p) return f.pos;
-  int64_t v = TRY(t.mem().get(p));
-  if (v < 0) return Error{EINVAL};
-  return v;
+  return p ? t.mem().get(p) : Result<int64_t>(f.pos);
 }
 
 Result<void> store_offset(Task& t, UserPtr<int64_t> p, File& f, int64_t v) {
@@ -61,10 +58,12 @@ Result<void> store_offset(Task& t, UserPtr<int64_t> p, File& f, int64_t v) {
 }  // namespace
 
 SysResult sys_sendfile(Task& t, int out_fd, int in_fd, UserPtr<int64_t> offset, size_t count) {
+  if (offset) TRY(t.mem().get(offset));  // EFAULT goes before all else
   Ref<File> in = TRY(get_io_file(t, in_fd));
   if (!in->readable()) return Error{EBADF};
-  if (offset && !seekable(*in)) return Error{ESPIPE};
+  if (offset && !in->seekable()) return Error{ESPIPE};
   int64_t at = TRY(load_offset(t, offset, *in));
+  if (at < 0) return Error{EINVAL};
   Ref<File> out = TRY(get_io_file(t, out_fd));
   if (!out->writable()) return Error{EBADF};
   Inode* inode = vfs_inode(*in);
@@ -85,6 +84,11 @@ SysResult sys_copy_file_range(Task& t, int fd_in, UserPtr<int64_t> off_in, int f
   if ((a != nullptr && a->is_dir()) || (b != nullptr && b->is_dir())) return Error{EISDIR};
   if (a == nullptr || b == nullptr || !a->is_regular() || !b->is_regular()) return Error{EINVAL};
   if (!in->readable() || !out->writable() || (out->flags() & O_APPEND)) return Error{EBADF};
+  const auto wraps = [len](int64_t at) {
+    return static_cast<uint64_t>(at) + len < static_cast<uint64_t>(at);
+  };
+  if (wraps(from) || wraps(to)) return Error{EOVERFLOW};
+  if (from < 0 || to < 0) return Error{EINVAL};
   auto* src = dynamic_cast<RegularFile*>(in.get());
   auto* dst = dynamic_cast<RegularFile*>(out.get());
   if (src == nullptr || dst == nullptr || &a->sb() != &b->sb()) return Error{EXDEV};

@@ -8,6 +8,7 @@
 namespace starry {
 
 SysResult sys_flock(Task& t, int fd, int operation) {
+  if (operation & LOCK_MAND) return 0;  // not supported any more (flock(2)), and nothing else is looked at
   const int op = operation & ~LOCK_NB;
   if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN) return Error{EINVAL};
   const Ref<File> f = TRY(get_io_file(t, fd));

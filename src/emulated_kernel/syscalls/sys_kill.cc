@@ -104,8 +104,8 @@ SysResult sys_rt_sigqueueinfo(Task& t, int tgid, int sig, UserPtr<const SigInfo>
 }
 
 SysResult sys_rt_tgsigqueueinfo(Task& t, int tgid, int tid, int sig, UserPtr<const SigInfo> p) {
-  if (tgid <= 0 || tid <= 0) return Error{EINVAL};
   const SigInfo info = TRY(read_queue_info(t, sig, p));
+  if (tgid <= 0 || tid <= 0) return Error{EINVAL};
   if (!may_claim(t, tid, info)) return Error{EPERM};
   return send_to_thread(t, tgid, tid, sig, info);
 }

@@ -21,9 +21,9 @@ static SysResult as_result(Result<uint64_t> r) {
 }
 
 SysResult sys_mmap(Task& t, uint64_t addr, size_t length, int prot, int flags, int fd, uint64_t offset) {
+  if ((offset & (PAGE - 1)) != 0) return Error{EINVAL};
   Ref<File> file;
   if ((flags & MAP_ANONYMOUS) == 0) file = TRY(get_file(t, fd));
-  std::string name;
   return as_result(t.mm->mmap(*t.host, addr, length, prot, flags, std::move(file), offset));
 }
 
@@ -152,59 +152,15 @@ SysResult sys_remap_file_pages(Task& t, uint64_t addr, size_t size, int prot, si
   return 0;
 }
 
-// NUMA policy of a machine with one node: node 0 is all there is.
-SysResult sys_set_mempolicy(Task& t, int mode, UserPtr<const uint64_t> nodemask, unsigned long maxnode) {
-  constexpr int MODE_FLAGS = 0xe000, MPOL_MAX = 6;
-  int policy = mode & ~MODE_FLAGS;
-  if (policy < 0 || policy >= MPOL_MAX) return Error{EINVAL};
-  uint64_t mask = 0;
-  if (nodemask && maxnode > 1) mask = TRY(t.mem().get(UserPtr<uint64_t>{nodemask.addr}));
-  if (maxnode > 1 && maxnode < 65) mask &= (1ULL << (maxnode - 1)) - 1;
-  if ((mask & ~1ULL) != 0) return Error{EINVAL};
-  bool wants_nodes = policy == 2 || policy == 3;  // MPOL_BIND, MPOL_INTERLEAVE
-  if ((wants_nodes && mask == 0) || (policy == 0 && mask != 0)) return Error{EINVAL};
-  t.mempolicy = policy;
-  t.mempolicy_nodes = mask;
-  return 0;
-}
-
-SysResult sys_get_mempolicy(Task& t, UserPtr<int> mode, UserPtr<uint64_t> nodemask, unsigned long maxnode,
-                            uint64_t addr, unsigned long flags) {
-  constexpr unsigned long F_NODE = 1, F_ADDR = 2, F_MEMS_ALLOWED = 4;
-  if ((flags & ~(F_NODE | F_ADDR | F_MEMS_ALLOWED)) != 0) return Error{EINVAL};
-  if (nodemask && maxnode < 1) return Error{EINVAL};
-  uint64_t nodes = t.mempolicy_nodes;
-  int value = t.mempolicy;
-  if ((flags & F_MEMS_ALLOWED) != 0) {
-    if ((flags & (F_NODE | F_ADDR)) != 0) return Error{EINVAL};
-    nodes = 1, value = 0;
-  } else if ((flags & F_ADDR) != 0) {
-    if (t.mm->find(addr) == nullptr) return Error{EFAULT};
-    if ((flags & F_NODE) != 0) value = 0;
-  } else if (addr != 0) {
-    return Error{EINVAL};
-  } else if ((flags & F_NODE) != 0) {
-    if (t.mempolicy != 3) return Error{EINVAL};
-    value = 0;
-  }
-  if (mode) TRY(t.mem().put(mode, value));
-  if (nodemask) {
-    std::vector<uint64_t> out((maxnode - 1) / 64 + 1);
-    if (out.size() > PAGE / 8) return Error{EINVAL};
-    out[0] = nodes;
-    TRY(t.mem().write(nodemask.addr, out.data(), out.size() * 8));
-  }
-  return 0;
-}
-
 // No protection keys on this machine: as Linux without PKU.
 SysResult sys_pkey_alloc(Task&, unsigned long flags, unsigned long access_rights) {
-  if (flags != 0 || (access_rights & ~3UL) != 0) return Error{EINVAL};
-  return Error{ENOSPC};
+  (void)flags, (void)access_rights;
+  return Error{EINVAL};
 }
 SysResult sys_pkey_free(Task&, int) { return Error{EINVAL}; }
 SysResult sys_pkey_mprotect(Task& t, uint64_t addr, size_t len, int prot, int pkey) {
-  if (pkey != -1) return Error{EINVAL};
+  const bool checked_later = (addr & (PAGE - 1)) == 0 && (len == 0 || addr + page_up(len) <= addr);
+  if (pkey != -1 && !checked_later) return Error{EINVAL};
   return sys_mprotect(t, addr, len, prot);
 }
 

@@ -1,8 +1,9 @@
-// mount, umount2, pivot_root, sysfs.
+// mount, umount2, pivot_root, open_tree, fsconfig, sysfs.
 #include <sys/mount.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/fd/fget.h"
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/syscalls/path_arg.h"
 #include "vfs/fs_context.h"
@@ -97,6 +98,57 @@ SysResult sys_umount2(Task& t, UserPtr<const char> target, int flags) {
   p = Path();  // our own reference must not make it busy
   TRY(detach_mount(*m, (flags & MNT_DETACH) != 0));
   return 0;
+}
+
+// A mount that is nowhere, with OPEN_TREE_CLONE, is not there; without, this is open(2) with O_PATH.
+SysResult sys_open_tree(Task& t, int dirfd, UserPtr<const char> path, unsigned flags) {
+  constexpr unsigned KNOWN = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW |
+                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+  if (flags & ~KNOWN) return Error{EINVAL};
+  if ((flags & AT_RECURSIVE) && !(flags & OPEN_TREE_CLONE)) return Error{EINVAL};
+  if ((flags & OPEN_TREE_CLONE) && !t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (flags & OPEN_TREE_CLONE) {
+    klog(LogLevel::warn, "open_tree: OPEN_TREE_CLONE is not implemented (ENOSYS)");
+    return Error{ENOSYS};
+  }
+  const Path p = TRY(path_of(t, dirfd, path, walk_flags_of(static_cast<int>(flags))));
+  Ref<File> f = TRY(open_path(Caller(t), p, O_PATH));
+  return TRY(t.files->install(std::move(f), (flags & OPEN_TREE_CLOEXEC) != 0, t.rlimit(RLIMIT_NOFILE)));
+}
+
+// fsopen(2) gives nobody a context, so that all there is here are the checks of the arguments.
+SysResult sys_fsconfig(Task& t, int fs_fd, unsigned cmd, UserPtr<const char> key, UserPtr<const void> value,
+                       int aux) {
+  constexpr int BINARY_MAX = 1024 * 1024;
+  if (fs_fd < 0) return Error{EINVAL};
+  bool fits = false;
+  switch (cmd) {
+    case FSCONFIG_SET_FLAG:
+      fits = key && !value && aux == 0;
+      break;
+    case FSCONFIG_SET_STRING:
+      fits = key && value && aux == 0;
+      break;
+    case FSCONFIG_SET_BINARY:
+      fits = key && value && aux > 0 && aux <= BINARY_MAX;
+      break;
+    case FSCONFIG_SET_PATH:
+    case FSCONFIG_SET_PATH_EMPTY:
+      fits = key && value && (aux == AT_FDCWD || aux >= 0);
+      break;
+    case FSCONFIG_SET_FD:
+      fits = key && !value && aux >= 0;
+      break;
+    case FSCONFIG_CMD_CREATE:
+    case FSCONFIG_CMD_RECONFIGURE:
+      fits = !key && !value && aux == 0;
+      break;
+    default:
+      return Error{EOPNOTSUPP};
+  }
+  if (!fits) return Error{EINVAL};
+  TRY(get_io_file(t, fs_fd));
+  return Error{EINVAL};
 }
 
 // sysfs(2): file system types by number.

@@ -1,4 +1,5 @@
-// Memory policies on a machine with one node: what can be asked for is what happens anyway.
+// Memory policies on a machine with one node, 0: what can be asked for is what happens anyway, so they are
+// only kept.
 #include <linux/capability.h>
 #include <linux/mempolicy.h>
 
@@ -26,6 +27,21 @@ Result<uint64_t> read_nodes(Task& t, UserPtr<const uint64_t> mask, unsigned long
   return words[0];
 }
 
+// A mode without its flags. EINVAL.
+Result<int> checked_policy(int mode) {
+  constexpr int MODE_FLAGS = 0xe000;
+  const int policy = mode & ~MODE_FLAGS;
+  if (policy < 0 || policy >= MPOL_MAX) return Error{EINVAL};
+  return policy;
+}
+
+Result<void> check_nodes(int policy, uint64_t nodes) {
+  const bool wants_nodes = policy == MPOL_BIND || policy == MPOL_INTERLEAVE;
+  const bool wants_none = policy == MPOL_DEFAULT || policy == MPOL_LOCAL;
+  if ((wants_nodes && nodes == 0) || (wants_none && nodes != 0) || (nodes & ~1ULL) != 0) return Error{EINVAL};
+  return {};
+}
+
 // The task whose memory is meant. ESRCH, EPERM.
 Result<Ref<Mm>> mm_of(Task& t, int pid) {
   Task* target = pid == 0 ? &t : find_task(pid);
@@ -36,19 +52,55 @@ Result<Ref<Mm>> mm_of(Task& t, int pid) {
 
 }  // namespace
 
+SysResult sys_set_mempolicy(Task& t, int mode, UserPtr<const uint64_t> nodemask, unsigned long maxnode) {
+  const int policy = TRY(checked_policy(mode));
+  const uint64_t nodes = TRY(read_nodes(t, nodemask, maxnode));
+  TRY(check_nodes(policy, nodes));
+  t.mempolicy = policy;
+  t.mempolicy_nodes = nodes;
+  return 0;
+}
+
+SysResult sys_get_mempolicy(Task& t, UserPtr<int> mode, UserPtr<uint64_t> nodemask, unsigned long maxnode,
+                            uint64_t addr, unsigned long flags) {
+  constexpr unsigned long F_NODE = 1, F_ADDR = 2, F_MEMS_ALLOWED = 4;
+  if ((flags & ~(F_NODE | F_ADDR | F_MEMS_ALLOWED)) != 0) return Error{EINVAL};
+  if (nodemask && maxnode < 1) return Error{EINVAL};
+  uint64_t nodes = t.mempolicy_nodes;
+  int value = t.mempolicy;
+  if ((flags & F_MEMS_ALLOWED) != 0) {
+    if ((flags & (F_NODE | F_ADDR)) != 0) return Error{EINVAL};
+    nodes = 1, value = 0;
+  } else if ((flags & F_ADDR) != 0) {
+    const Vma* v = t.mm->find(addr);
+    if (v == nullptr) return Error{EFAULT};
+    value = (flags & F_NODE) != 0 ? 0 : v->mempolicy;
+    nodes = v->on_node0 ? 1 : 0;
+  } else if (addr != 0) {
+    return Error{EINVAL};
+  } else if ((flags & F_NODE) != 0) {
+    if (t.mempolicy != 3) return Error{EINVAL};
+    value = 0;
+  }
+  if (mode) TRY(t.mem().put(mode, value));
+  if (nodemask) {
+    std::vector<uint64_t> out((maxnode - 1) / 64 + 1);
+    if (out.size() > PAGE / 8) return Error{EINVAL};
+    out[0] = nodes;
+    TRY(t.mem().write(nodemask.addr, out.data(), out.size() * 8));
+  }
+  return 0;
+}
+
 SysResult sys_mbind(Task& t, uint64_t addr, unsigned long len, int mode, UserPtr<const uint64_t> nodemask,
                     unsigned long maxnode, unsigned flags) {
-  constexpr int MODE_FLAGS = 0xe000;
   constexpr unsigned KNOWN = MPOL_MF_STRICT | MPOL_MF_MOVE | MPOL_MF_MOVE_ALL;
-  const int policy = mode & ~MODE_FLAGS;
-  if (policy < 0 || policy >= MPOL_MAX) return Error{EINVAL};
+  const int policy = TRY(checked_policy(mode));
   const uint64_t nodes = TRY(read_nodes(t, nodemask, maxnode));
   if ((flags & ~KNOWN) != 0) return Error{EINVAL};
   if ((flags & MPOL_MF_MOVE_ALL) != 0 && !t.cred->capable(CAP_SYS_NICE)) return Error{EPERM};
   if (addr % PAGE != 0) return Error{EINVAL};
-  const bool wants_nodes = policy == MPOL_BIND || policy == MPOL_INTERLEAVE;
-  if ((wants_nodes && nodes == 0) || (policy == MPOL_DEFAULT && nodes != 0) || (nodes & ~1ULL) != 0)
-    return Error{EINVAL};
+  TRY(check_nodes(policy, nodes));
   const uint64_t end = addr + ((len + PAGE - 1) & ~(PAGE - 1));
   if (end < addr) return Error{EINVAL};
   for (uint64_t at = addr; at < end;) {
@@ -56,6 +108,7 @@ SysResult sys_mbind(Task& t, uint64_t addr, unsigned long len, int mode, UserPtr
     if (v == nullptr) return Error{EFAULT};
     at = v->end;
   }
+  if (end != addr) t.mm->set_mempolicy(addr, end, mode, nodes != 0);
   return 0;
 }
 

@@ -1,9 +1,10 @@
-// open, openat, openat2, creat, memfd_create.
+// open, openat, openat2, creat, memfd_create, memfd_secret.
 #include <linux/openat2.h>
 #include <sys/mman.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/mm/page.h"
+#include "emulated_kernel/mm/secretmem.h"
 #include "emulated_kernel/syscalls/path_arg.h"
 #include "vfs/tmpfs/tmpfs.h"
 
@@ -83,9 +84,8 @@ SysResult sys_openat2(Task& t, int dirfd, UserPtr<const char> pathname, UserPtr<
   if (creates ? (h.mode & ~07777ULL) != 0 : h.mode != 0) return Error{EINVAL};
   constexpr int PATH_FLAGS = O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
   if ((flags & O_PATH) && (flags & ~PATH_FLAGS)) return Error{EINVAL};
-  if ((h.resolve & RESOLVE_CACHED) && (flags & (O_TRUNC | O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
-    return Error{EAGAIN};
-  return open_fd(t, dirfd, pathname, {flags, static_cast<uint32_t>(h.mode), resolve});
+  return open_fd(t, dirfd, pathname,
+                 {flags, static_cast<uint32_t>(h.mode), resolve, (h.resolve & RESOLVE_CACHED) != 0});
 }
 
 SysResult sys_memfd_create(Task& t, UserPtr<const char> name, unsigned flags) {
@@ -101,6 +101,11 @@ SysResult sys_memfd_create(Task& t, UserPtr<const char> name, unsigned flags) {
   if (flags & NOEXEC_SEAL) flags |= MFD_ALLOW_SEALING;
   Ref<File> f = TRY(make_memfd(text, flags, t.cred->fsuid, t.cred->fsgid));
   return TRY(t.files->install(std::move(f), (flags & MFD_CLOEXEC) != 0, t.rlimit(RLIMIT_NOFILE)));
+}
+
+SysResult sys_memfd_secret(Task& t, unsigned flags) {
+  if (flags & ~static_cast<unsigned>(O_CLOEXEC)) return Error{EINVAL};
+  return TRY(t.files->install(TRY(make_secret_memory(t)), (flags & O_CLOEXEC) != 0, t.rlimit(RLIMIT_NOFILE)));
 }
 
 }  // namespace starry

@@ -21,6 +21,7 @@ SysResult mkdir_call(Task& t, int dirfd, UserPtr<const char> pathname, uint32_t 
 }
 
 SysResult mknod_call(Task& t, int dirfd, UserPtr<const char> pathname, uint32_t mode, unsigned dev) {
+  TRY(check_mknod_mode(mode));
   PathArg a = TRY(path_arg(t, dirfd, pathname));
   TRY(mknod_at(Caller(t), a.start, a.text, mode, decode_dev(dev)));
   return 0;
@@ -35,9 +36,16 @@ SysResult unlink_call(Task& t, int dirfd, UserPtr<const char> pathname, int flag
 
 SysResult rename_call(Task& t, int olddirfd, UserPtr<const char> oldpath, int newdirfd,
                       UserPtr<const char> newpath, unsigned flags) {
+  TRY(check_rename_flags(flags));
   PathArg from = TRY(path_arg(t, olddirfd, oldpath));
-  PathArg to = TRY(path_arg(t, newdirfd, newpath));
-  TRY(rename_at(Caller(t), from.start, from.text, to.start, to.text, flags));
+  Result<PathArg> to = path_arg(t, newdirfd, newpath);
+  if (!to.ok()) {  // comes after what is wrong with the old path, up to its last component
+    const Caller caller(t);
+    Walk walk(caller, from.start, from.text, 0);
+    TRY(walk.to_last());
+    return to.error();
+  }
+  TRY(rename_at(Caller(t), from.start, from.text, to->start, to->text, flags));
   return 0;
 }
 

@@ -1,11 +1,14 @@
-// pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2).
+// pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2), process_madvise(2), process_mrelease(2).
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/mman.h>
 
 #include <csignal>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
+#include "emulated_kernel/fd/iovec_import.h"
 #include "emulated_kernel/fd/pidfd.h"
+#include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/pid_table.h"
@@ -32,6 +35,17 @@ Result<Ref<ThreadGroup>> group_of_fd_or_directory(Task& t, int fd) {
   ThreadGroup* g = pidfd_group(*f);
   if (g != nullptr) return Ref<ThreadGroup>(g);
   return proc_group_of_directory(*f);
+}
+
+// A thread that still holds the memory of its process.
+Task* thread_with_memory(ThreadGroup& g) {
+  const auto it = std::find_if(g.threads.begin(), g.threads.end(), [](Task* t) { return t->mm != nullptr; });
+  return it == g.threads.end() ? nullptr : *it;
+}
+
+bool advice_for_others(int advice) {
+  constexpr int COLLAPSE = 25;  // MADV_COLLAPSE
+  return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED || advice == COLLAPSE;
 }
 
 }  // namespace
@@ -70,6 +84,39 @@ SysResult sys_pidfd_getfd(Task& t, int pidfd, int targetfd, unsigned flags) {
   Ref<File> f(target->files ? target->files->get(targetfd) : nullptr);
   if (!f) return Error{EBADF};
   return TRY(t.files->install(std::move(f), true, t.rlimit(RLIMIT_NOFILE)));
+}
+
+// The advice for other processes is about when their pages are where. Only a process itself can tell the
+// host, so beyond the checks nothing happens.
+SysResult sys_process_madvise(Task& t, int pidfd, UserPtr<const GuestIovec> iovec, size_t vlen, int advice,
+                              unsigned flags) {
+  if (flags != 0) return Error{EINVAL};
+  const std::vector<IoVec::Segment> segs = TRY(import_iovec(t.mem(), iovec, vlen));
+  const Ref<ThreadGroup> g = TRY(group_of_fd(t, pidfd));
+  Task* target = thread_with_memory(*g);
+  if (target == nullptr) return Error{ESRCH};
+  const bool own = target->mm == t.mm;
+  if (!own && !advice_for_others(advice)) return Error{EINVAL};
+  if (!own && !may_attach(t, *target)) return Error{EPERM};
+  if (!own && !t.cred->capable(CAP_SYS_NICE)) return Error{EPERM};
+  int64_t done = 0;
+  for (const IoVec::Segment& s : segs) {
+    const Result<void> r =
+        own ? t.mm->madvise(*t.host, s.base, s.len, advice) : target->mm->check_advice(s.base, s.len);
+    if (!r.ok()) return done != 0 ? SysResult(done) : r.error();
+    done += static_cast<int64_t>(s.len);
+  }
+  return done;
+}
+
+// A killed process gives its memory back as it ends, so this is to wait for that.
+SysResult sys_process_mrelease(Task& t, int pidfd, unsigned flags) {
+  if (flags != 0) return Error{EINVAL};
+  const Ref<ThreadGroup> g = TRY(group_of_fd(t, pidfd));
+  if (thread_with_memory(*g) == nullptr) return Error{ESRCH};
+  if (!g->exiting) return Error{EINVAL};
+  TRY(wait_event(g->pidfd_queue, Deadline::never(), [&] { return thread_with_memory(*g) == nullptr; }));
+  return 0;
 }
 
 }  // namespace starry

@@ -1,5 +1,6 @@
 // prctl(2), arch_prctl(2), personality(2). Which unused arguments must be zero differs from option to
 // option and follows kernel/sys.c.
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -285,6 +286,35 @@ SysResult sys_prctl(Task& t, int option, uint64_t arg2, uint64_t arg3, uint64_t 
     // Yama's, which is not configured).
     default:
       return Error{EINVAL};
+  }
+}
+
+// No process has a local descriptor table: segments of its own would have to be the host's.
+SysResult sys_modify_ldt(Task& t, int func, UserPtr<void> ptr, unsigned long bytecount) {
+  constexpr unsigned long DEFAULT_SIZE = 128;  // of the table that a process begins with, five empty entries
+  // Linux returns an unsigned int: its errors are large numbers.
+  const auto failed = [](int error) { return static_cast<int64_t>(static_cast<uint32_t>(-error)); };
+  switch (func) {
+    case 0:
+      return 0;
+    case 2: {
+      const uint8_t zeros[DEFAULT_SIZE] = {};
+      bytecount = std::min(bytecount, DEFAULT_SIZE);
+      if (!t.mem().write(ptr.addr, zeros, bytecount).ok()) return failed(EFAULT);
+      return static_cast<int64_t>(bytecount);
+    }
+    case 1:
+    case 0x11: {
+      user_desc d;
+      if (bytecount != sizeof d) return failed(EINVAL);
+      if (!t.mem().read(ptr.addr, &d, sizeof d).ok()) return failed(EFAULT);
+      if (d.entry_number >= LDT_ENTRIES) return failed(EINVAL);
+      if (d.contents == 3 && (func == 1 || d.seg_not_present == 0)) return failed(EINVAL);
+      klog(LogLevel::warn, "modify_ldt: setting an entry is not implemented (ENOSYS)");
+      return Error{ENOSYS};
+    }
+    default:
+      return failed(ENOSYS);
   }
 }
 

@@ -1,9 +1,12 @@
 // Calls that only administrators may make and that this kernel does not have. An ordinary user gets Linux's
 // EPERM; with the capability they are missing.
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/mount.h>
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
+#include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -19,7 +22,11 @@ SysResult refuse(Task& t, int capability, const char* name) {
 }  // namespace
 
 SysResult sys_acct(Task& t, UserPtr<const char>) { return refuse(t, CAP_SYS_PACCT, "acct"); }
-SysResult sys_swapon(Task& t, UserPtr<const char>, int) { return refuse(t, CAP_SYS_ADMIN, "swapon"); }
+SysResult sys_swapon(Task& t, UserPtr<const char>, int flags) {
+  constexpr int KNOWN = 0x7ffff;  // SWAP_FLAGS_VALID
+  if (flags & ~KNOWN) return Error{EINVAL};
+  return refuse(t, CAP_SYS_ADMIN, "swapon");
+}
 SysResult sys_swapoff(Task& t, UserPtr<const char>) { return refuse(t, CAP_SYS_ADMIN, "swapoff"); }
 SysResult sys_reboot(Task& t, unsigned, unsigned, unsigned, uint64_t) {
   return refuse(t, CAP_SYS_BOOT, "reboot");
@@ -50,7 +57,10 @@ SysResult sys_fspick(Task& t, int, UserPtr<const char>, unsigned) {
 SysResult sys_move_mount(Task& t, int, UserPtr<const char>, int, UserPtr<const char>, unsigned) {
   return refuse(t, CAP_SYS_ADMIN, "move_mount");
 }
-SysResult sys_mount_setattr(Task& t, int, UserPtr<const char>, unsigned, UserPtr<void>, size_t) {
+SysResult sys_mount_setattr(Task& t, int, UserPtr<const char>, unsigned flags, UserPtr<void>, size_t usize) {
+  constexpr unsigned KNOWN = AT_EMPTY_PATH | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  if ((flags & ~KNOWN) || usize < sizeof(mount_attr)) return Error{EINVAL};
+  if (usize > PAGE) return Error{E2BIG};
   return refuse(t, CAP_SYS_ADMIN, "mount_setattr");
 }
 

@@ -1,4 +1,5 @@
 // Memory of other processes: process_vm_readv(2), process_vm_writev(2); userfaultfd(2), refused.
+#include <fcntl.h>
 #include <linux/capability.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/fd/iovec_import.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/secretmem.h"
 #include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/task.h"
 
@@ -23,6 +25,7 @@ Result<size_t> copy_segment(Mm& remote, const GuestIovec& seg, IoVec& local, boo
   while (done < seg.len && !local.empty()) {
     const size_t want = std::min<size_t>({seg.len - done, local.remaining(), buf.size()});
     const uint64_t at = seg.base + done;
+    if (holds_secrets(remote, at, want)) return done != 0 ? Result<size_t>(done) : Error{EFAULT};
     auto from = write ? local.peek_in(buf.data(), want) : remote.read_some(at, buf.data(), want);
     if (!from) return done != 0 ? Result<size_t>(done) : from.error();
     auto to = write ? remote.write_some(at, buf.data(), *from) : local.copy_out(buf.data(), *from);
@@ -78,7 +81,9 @@ SysResult sys_process_vm_writev(Task& t, int pid, UserPtr<const GuestIovec> loca
 }
 
 // As with vm.unprivileged_userfaultfd = 0: ordinary users may not have faults of the kernel handled.
-SysResult sys_userfaultfd(Task& t, int) {
+SysResult sys_userfaultfd(Task& t, int flags) {
+  constexpr int USER_MODE_ONLY = 1;
+  if ((flags & USER_MODE_ONLY) && (flags & ~(O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY))) return Error{EINVAL};
   if (!t.cred->capable(CAP_SYS_PTRACE)) return Error{EPERM};
   klog(LogLevel::warn, "userfaultfd is not implemented");
   return Error{ENOSYS};

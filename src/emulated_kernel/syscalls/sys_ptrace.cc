@@ -7,6 +7,7 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/secretmem.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/ptrace.h"
 
@@ -128,6 +129,21 @@ SysResult signal_info(Task& t, Task& tracee, bool set, UserAddr at) {
   return 0;
 }
 
+// PTRACE_PEEKSIGINFO: a stretch of the queue of the thread, or of its process.
+SysResult peek_signals(Task& t, Task& tracee, UserAddr args, UserAddr to) {
+  const auto a = TRY(t.mem().get(UserPtr<__ptrace_peeksiginfo_args>{args}));
+  if ((a.flags & ~static_cast<uint32_t>(PTRACE_PEEKSIGINFO_SHARED)) != 0 || a.nr < 0) return Error{EINVAL};
+  const bool shared = (a.flags & PTRACE_PEEKSIGINFO_SHARED) != 0;
+  const std::deque<SigInfo>& queue = (shared ? tracee.group->signals.pending : tracee.sig.pending).queue;
+  int64_t done = 0;
+  for (uint64_t i = a.off; i < queue.size() && done < a.nr; ++i, ++done) {
+    const Result<void> r =
+        t.mem().put(UserPtr<SigInfo>{to + static_cast<uint64_t>(done) * sizeof(SigInfo)}, queue[i]);
+    if (!r.ok()) return done != 0 ? SysResult(done) : r.error();
+  }
+  return done;
+}
+
 SysResult signal_mask(Task& t, Task& tracee, bool set, uint64_t size, UserAddr at) {
   if (size != sizeof(SigSet)) return Error{EINVAL};
   if (set)
@@ -153,7 +169,9 @@ SysResult stopped_request(Task& t, Task& tracee, int64_t request, uint64_t addr,
     case PTRACE_PEEKTEXT:
     case PTRACE_PEEKDATA: {
       uint64_t word = 0;
-      if (tracee.mm->find(addr) == nullptr || tracee.mm->find(addr + 7) == nullptr) return Error{EIO};
+      if (tracee.mm->find(addr) == nullptr || tracee.mm->find(addr + 7) == nullptr ||
+          holds_secrets(*tracee.mm, addr, sizeof word))
+        return Error{EIO};
       auto n = tracee.mm->space->peek(addr, &word, sizeof word);
       if (!n.ok() || *n != sizeof word) return Error{EIO};
       TRY(t.mem().put(UserPtr<uint64_t>{data}, word));
@@ -197,6 +215,8 @@ SysResult stopped_request(Task& t, Task& tracee, int64_t request, uint64_t addr,
     case PTRACE_GETSIGINFO:
     case PTRACE_SETSIGINFO:
       return signal_info(t, tracee, request == PTRACE_SETSIGINFO, data);
+    case PTRACE_PEEKSIGINFO:
+      return peek_signals(t, tracee, addr, data);
     case PTRACE_GETSIGMASK:
     case PTRACE_SETSIGMASK:
       return signal_mask(t, tracee, request == PTRACE_SETSIGMASK, addr, data);

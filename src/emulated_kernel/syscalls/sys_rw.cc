@@ -39,33 +39,36 @@ SysResult one_buffer(Task& t, File& f, Direction dir, UserAddr buf, size_t count
 SysResult at_offset(Task& t, int fd, Direction dir, UserAddr buf, size_t count, int64_t offset) {
   if (offset < 0) return Error{EINVAL};
   Ref<File> f = TRY(get_io_file(t, fd));
-  if (!seekable(*f)) return Error{ESPIPE};
+  if (!f->seekable()) return Error{ESPIPE};
   return one_buffer(t, *f, dir, buf, count, &offset);
 }
 
 SysResult vectored(Task& t, File& f, Direction dir, UserPtr<const GuestIovec> iov, unsigned long count,
                    int64_t* pos, int flags) {
-  if (dir == Direction::read ? !f.readable() : !f.writable()) return Error{EBADF};
+  const bool reads = dir == Direction::read;
+  if (reads ? !f.readable() : !f.writable()) return Error{EBADF};
+  if (reads ? !f.can_read() : !f.can_write()) return Error{EINVAL};
   std::vector<IoVec::Segment> segs = TRY(import_iovec(t.mem(), iov, count));
+  if (segs.empty()) return 0;  // nobody asks the file then, unlike for read(2) of length 0
+  constexpr int RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
+  if ((flags & ~RWF_KNOWN) || (reads && (flags & RWF_APPEND))) return Error{EOPNOTSUPP};
   IoVec v(&t.mem(), std::span<const IoVec::Segment>(segs));
   return transfer(t, f, dir, v, pos, flags);
 }
 
 SysResult vectored_at(Task& t, int fd, Direction dir, UserPtr<const GuestIovec> iov, unsigned long count,
                       int64_t offset, int flags) {
-  constexpr int RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
-  if (flags & ~RWF_KNOWN) return Error{EOPNOTSUPP};
-  if ((flags & RWF_APPEND) && dir == Direction::read) return Error{EOPNOTSUPP};
+  if (offset < -1) return Error{EINVAL};
   Ref<File> f = TRY(get_io_file(t, fd));
   int64_t result;
   if (offset == -1) {  // the file's own position: preadv2(2), pwritev2(2)
     result = TRY(vectored(t, *f, dir, iov, count, &f->pos, flags));
   } else {
-    if (offset < 0) return Error{EINVAL};
-    if (!seekable(*f)) return Error{ESPIPE};
+    if (!f->seekable()) return Error{ESPIPE};
     result = TRY(vectored(t, *f, dir, iov, count, &offset, flags));
   }
-  if (dir == Direction::write && (flags & (RWF_DSYNC | RWF_SYNC))) TRY(f->fsync(!(flags & RWF_SYNC)));
+  if (result > 0 && dir == Direction::write && (flags & (RWF_DSYNC | RWF_SYNC)))
+    TRY(f->fsync(!(flags & RWF_SYNC)));
   return result;
 }
 
@@ -159,8 +162,9 @@ SysResult sys_sync_file_range(Task& t, int fd, int64_t offset, int64_t nbytes, u
   int64_t end;
   if ((flags & ~KNOWN) || offset < 0 || nbytes < 0 || __builtin_add_overflow(offset, nbytes, &end))
     return Error{EINVAL};
-  if (!is_regular(*f)) return Error{ESPIPE};
-  if (flags & SYNC_FILE_RANGE_WAIT_AFTER) TRY(f->fsync(true));
+  const Kstat st = TRY(f->stat());
+  if (!S_ISREG(st.mode) && !S_ISDIR(st.mode)) return Error{ESPIPE};
+  if ((flags & SYNC_FILE_RANGE_WAIT_AFTER) && S_ISREG(st.mode)) TRY(f->fsync(true));
   return 0;
 }
 
@@ -174,7 +178,7 @@ SysResult sys_readahead(Task& t, int fd, int64_t, size_t) {
 
 SysResult sys_fadvise64(Task& t, int fd, int64_t, size_t len, int advice) {
   Ref<File> f = TRY(get_io_file(t, fd));
-  if (!f->path || f->path->dentry->inode()->type() == S_IFIFO) return Error{ESPIPE};
+  if (S_ISFIFO(TRY(f->stat()).mode)) return Error{ESPIPE};
   if (static_cast<int64_t>(len) < 0) return Error{EINVAL};
   if (advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE) return Error{EINVAL};
   return 0;
@@ -197,10 +201,10 @@ SysResult sys_fallocate(Task& t, int fd, int mode, int64_t offset, int64_t len) 
   if (mode & ~KNOWN) return Error{EOPNOTSUPP};
   if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE)) return Error{EOPNOTSUPP};
   if (!f->writable()) return Error{EBADF};
-  const Inode* inode = vfs_inode(*f);
-  if (inode == nullptr || inode->type() == S_IFIFO) return Error{ESPIPE};
-  if (inode->is_dir()) return Error{EISDIR};
-  if (!inode->is_regular()) return Error{ENODEV};
+  const uint32_t type = TRY(f->stat()).mode & S_IFMT;
+  if (type == S_IFIFO) return Error{ESPIPE};
+  if (type == S_IFDIR) return Error{EISDIR};
+  if (type != S_IFREG) return Error{ENODEV};
   int64_t end;
   if (__builtin_add_overflow(offset, len, &end)) return Error{EFBIG};
   if (!(mode & FALLOC_FL_KEEP_SIZE)) TRY(check_file_size(t, end));

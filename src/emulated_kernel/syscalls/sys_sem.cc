@@ -13,10 +13,16 @@ namespace {
 
 constexpr unsigned OPS_MAX = 500;  // SEMOPM
 
-SysResult operate(Task& t, int id, UserPtr<GuestSembuf> sops, unsigned nsops, Deadline deadline) {
-  if (nsops < 1 || id < 0) return Error{EINVAL};
+SysResult operate(Task& t, int id, UserPtr<GuestSembuf> sops, unsigned nsops, const timespec* timeout) {
   if (nsops > OPS_MAX) return Error{E2BIG};
+  if (nsops < 1) return Error{EINVAL};
   const auto ops = TRY(t.mem().get_array(sops, nsops));
+  if (id < 0) return Error{EINVAL};
+  Deadline deadline;
+  if (timeout != nullptr) {
+    if (!timespec_valid(*timeout)) return Error{EINVAL};
+    deadline = Deadline::after(timespec_to_ns(*timeout));
+  }
   TRY(sem_operate(t, id, ops, deadline));
   return 0;
 }
@@ -90,18 +96,14 @@ SysResult examine(Task& t, SemSet& s, int num, int cmd, uint64_t arg) {
 SysResult sys_semget(Task& t, int key, int nsems, int semflg) { return TRY(sem_get(t, key, nsems, semflg)); }
 
 SysResult sys_semop(Task& t, int semid, UserPtr<GuestSembuf> sops, unsigned nsops) {
-  return operate(t, semid, sops, nsops, Deadline::never());
+  return operate(t, semid, sops, nsops, nullptr);
 }
 
 SysResult sys_semtimedop(Task& t, int semid, UserPtr<GuestSembuf> sops, unsigned nsops,
                          UserPtr<const timespec> timeout) {
-  Deadline deadline;
-  if (timeout) {
-    const timespec ts = TRY(t.mem().get(timeout.cast<timespec>()));
-    if (!timespec_valid(ts)) return Error{EINVAL};
-    deadline = Deadline::after(timespec_to_ns(ts));
-  }
-  return operate(t, semid, sops, nsops, deadline);
+  if (!timeout) return operate(t, semid, sops, nsops, nullptr);
+  const timespec ts = TRY(t.mem().get(timeout.cast<timespec>()));
+  return operate(t, semid, sops, nsops, &ts);
 }
 
 SysResult sys_semctl(Task& t, int semid, int semnum, int cmd, uint64_t arg) {

@@ -66,8 +66,9 @@ SysResult sys_listen(Task& t, int sockfd, int backlog) {
 }
 
 SysResult sys_accept4(Task& t, int sockfd, UserPtr<void> addr, UserPtr<int> addrlen, int flags) {
+  const Ref<File> file = TRY(get_io_file(t, sockfd));
   if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) return Error{EINVAL};
-  const Ref<Socket> s = TRY(get_socket(t, sockfd));
+  const Ref<Socket> s = TRY(as_socket(file));
   // Linux reserves the descriptor first: a full table must not cost a connection.
   if (static_cast<uint64_t>(t.files->open_count()) >= t.rlimit(RLIMIT_NOFILE)) return Error{EMFILE};
   Ref<Socket> child = TRY(s->accept());
@@ -84,9 +85,9 @@ SysResult sys_accept(Task& t, int sockfd, UserPtr<void> addr, UserPtr<int> addrl
 }
 
 SysResult sys_connect(Task& t, int sockfd, UserPtr<const void> addr, int addrlen) {
-  const Ref<Socket> s = TRY(get_socket(t, sockfd));
+  const Ref<File> file = TRY(get_io_file(t, sockfd));
   const SockAddr a = TRY(read_sockaddr(t, addr, addrlen));
-  TRY(s->connect(a));
+  TRY(TRY(as_socket(file))->connect(a));
   return 0;
 }
 

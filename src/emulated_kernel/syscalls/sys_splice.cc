@@ -38,9 +38,9 @@ struct Position {
 Result<void> load(Task& t, File& f, Position& p) {
   if (p.user) {
     p.offset = TRY(t.mem().get(p.user));
-    if (!seekable(f) || p.offset < 0) return Error{EINVAL};
+    if (!f.seekable() || p.offset < 0) return Error{EINVAL};
     p.pos = &p.offset;
-  } else if (seekable(f)) {
+  } else if (f.seekable()) {
     p.pos = &f.pos;
   }
   return {};

@@ -15,6 +15,9 @@ namespace starry {
 
 namespace {
 
+// TIME_SETTOD_SEC_MAX: thirty years are left until the nanoseconds do not fit.
+constexpr int64_t SETTOD_SECONDS_MAX = INT64_MAX / 1'000'000'000 - 30LL * 365 * 24 * 3600;
+
 // Sleeps until `clock` shows `until`: Wake::timeout, or Wake::signal.
 Wake sleep_on_clock(const Clock& clock, uint64_t until) {
   if (clock.base != Clock::Base::cpu) {
@@ -87,19 +90,23 @@ SysResult sys_clock_getres(Task& t, int clockid, UserPtr<timespec> res) {
 
 // The guest shares the host's clock: nobody in it may set it, as in a container.
 SysResult sys_clock_settime(Task& t, int clockid, UserPtr<const timespec> tp) {
-  TRY(find_clock(t, clockid));
+  const Result<Clock> clock = find_clock(t, clockid);
   if (clockid > 0) return Error{EINVAL};
   const timespec ts = TRY(t.mem().get(tp.cast<timespec>()));
-  if (clockid == CLOCK_REALTIME && !timespec_valid(ts)) return Error{EINVAL};
+  if (!clock.ok()) return clock.error();  // the process of a CPU clock
+  if (clockid == CLOCK_REALTIME && (!timespec_valid(ts) || ts.tv_sec >= SETTOD_SECONDS_MAX))
+    return Error{EINVAL};
   return Error{EPERM};
 }
 
 SysResult sys_clock_nanosleep(Task& t, int clockid, int flags, UserPtr<const timespec> request,
                               UserPtr<timespec> remain) {
-  const Clock clock = TRY(find_clock(t, clockid));
-  if (!clock.sleeps) return Error{EOPNOTSUPP};
+  Result<Clock> found = find_clock(t, clockid);
+  if (!found.ok() && clockid >= 0) return found.error();
+  if (found.ok() && !found->sleeps) return Error{EOPNOTSUPP};
   const timespec ts = TRY(t.mem().get(request.cast<timespec>()));
   if (!timespec_valid(ts)) return Error{EINVAL};
+  const Clock clock = TRY(found);  // that the process of a CPU clock exists matters only now
   // Its own CPU clock stands still while a thread sleeps.
   if (clock.of_thread && clock.pid == t.tid) return Error{EINVAL};
   if ((flags & TIMER_ABSTIME) == 0) return start_relative_sleep(t, clock, ts, remain);
@@ -126,7 +133,7 @@ SysResult sys_settimeofday(Task& t, UserPtr<const timeval> tv, UserPtr<const str
   if (tv) {
     const timeval v = TRY(t.mem().get(tv.cast<timeval>()));
     if (v.tv_usec < 0 || v.tv_usec > 1'000'000) return Error{EINVAL};
-    if (v.tv_sec < 0 || v.tv_usec == 1'000'000) return Error{EINVAL};
+    if (v.tv_sec < 0 || v.tv_sec >= SETTOD_SECONDS_MAX || v.tv_usec == 1'000'000) return Error{EINVAL};
   }
   if (tz) TRY(t.mem().get(tz.cast<struct timezone>()));
   return Error{EPERM};
@@ -143,7 +150,7 @@ SysResult sys_adjtimex(Task& t, UserPtr<timex> buf) { return read_timex(t, buf);
 
 SysResult sys_clock_adjtime(Task& t, int clockid, UserPtr<timex> buf) {
   TRY(t.mem().get(buf));
-  TRY(find_clock(t, clockid));
+  if (clockid >= 0) TRY(find_clock(t, clockid));
   if (clockid != CLOCK_REALTIME) return Error{EOPNOTSUPP};
   return read_timex(t, buf);
 }

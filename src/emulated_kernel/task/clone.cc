@@ -138,6 +138,8 @@ Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneA
   child->seccomp = parent.seccomp;
   child->seccomp_strict = parent.seccomp_strict;
   child->ioprio = parent.ioprio;
+  child->mempolicy = parent.mempolicy;
+  child->mempolicy_nodes = parent.mempolicy_nodes;
   child->vfork_pending = (flags & CLONE_VFORK) != 0;
   return child;
 }

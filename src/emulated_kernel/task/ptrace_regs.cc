@@ -64,7 +64,7 @@ Result<void> ptrace_poke(Task& t, uint64_t addr, const void* src, size_t n) {
   while (n != 0) {
     const size_t step = std::min<size_t>(n, PAGE - addr % PAGE);
     const Vma* v = t.mm->find(addr);
-    if (v == nullptr) return Error{EIO};
+    if (v == nullptr || (v->file && v->file->secret())) return Error{EIO};
     const bool writable = (v->prot & PROT_WRITE) != 0;
     // Writing to a private page makes it the tracee's own, as FOLL_FORCE does.
     if (!writable && v->shared()) return Error{EIO};

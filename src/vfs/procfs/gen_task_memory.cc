@@ -76,11 +76,13 @@ std::string vm_flags(const Vma& v) {
 // The counters of one smaps entry (or of their sum), kB.
 struct Counters {
   uint64_t resident = 0, shared_clean = 0, private_clean = 0, private_dirty = 0, anonymous = 0, locked = 0;
+  uint64_t shmem = 0;
   void add(const Residency& residency, const Vma& v) {
     const Residency::Pages pages = residency.of(v);
     const uint64_t kb = pages.all * 4;
     resident += kb;
     anonymous += pages.anonymous * 4;
+    if (!v.file && v.shared()) shmem += kb;
     private_dirty += pages.anonymous * 4;
     if (!v.file && v.shared())
       private_dirty += kb;
@@ -88,7 +90,8 @@ struct Counters {
       (v.shared() ? shared_clean : private_clean) += kb - pages.anonymous * 4;
     if (v.locked()) locked += kb;
   }
-  std::string text() const {
+  // `rollup`: for all of the process, with three lines more.
+  std::string text(bool rollup) const {
     std::string s;
     const auto row = [&s](std::string_view name, uint64_t kb) {
       s += fmt::format("{:<15} {:8} kB\n", std::string(name) + ":", kb);
@@ -96,6 +99,11 @@ struct Counters {
     row("Rss", resident);
     row("Pss", resident);
     row("Pss_Dirty", private_dirty);
+    if (rollup) {
+      row("Pss_Anon", anonymous);
+      row("Pss_File", resident - anonymous - shmem);
+      row("Pss_Shmem", shmem);
+    }
     row("Shared_Clean", shared_clean);
     row("Shared_Dirty", 0);
     row("Private_Clean", private_clean);
@@ -195,7 +203,7 @@ std::string task_smaps(Task& t) {
     s += map_line(v);
     s += fmt::format("Size:           {:8} kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
                      size_kb(v));
-    s += counters.text();
+    s += counters.text(false);
     s += fmt::format("THPeligible:    {:8}\nVmFlags: {}\n", 0, vm_flags(v));
   }
   return s;
@@ -209,7 +217,19 @@ std::string task_smaps_rollup(Task& t) {
   const uint64_t first = t.mm->vmas().begin()->second.start, last = t.mm->vmas().rbegin()->second.end;
   std::string head = fmt::format("{:08x}-{:08x} ---p 00000000 00:00 0 ", first, last);
   head.resize(73, ' ');
-  return head + "[rollup]\n" + sum.text();
+  return head + "[rollup]\n" + sum.text(true);
+}
+
+// mpol_to_str(): the mode, its flags, the nodes.
+std::string policy_text(const Vma& v) {
+  static constexpr const char* MODES[] = {"default",    "prefer", "bind",
+                                          "interleave", "local",  "prefer (many)"};
+  constexpr int MODE_FLAGS = 0xe000, STATIC_NODES = 0x8000, RELATIVE_NODES = 0x4000;
+  std::string s = MODES[v.mempolicy & ~MODE_FLAGS];
+  if ((v.mempolicy & STATIC_NODES) != 0) s += "=static";
+  if ((v.mempolicy & RELATIVE_NODES) != 0) s += "=relative";
+  if (v.on_node0) s += ":0";
+  return s;
 }
 
 std::string task_numa_maps(Task& t) {
@@ -217,7 +237,7 @@ std::string task_numa_maps(Task& t) {
   if (!t.mm) return s;
   const Residency residency(*t.mm);
   for (const auto& [start, v] : t.mm->vmas()) {
-    s += fmt::format("{:x} default", v.start);
+    s += fmt::format("{:x} {}", v.start, policy_text(v));
     if (v.file)
       s += " file=" + map_name(v);
     else if (v.name == "[heap]")

@@ -77,6 +77,7 @@ class NsFile final : public File {
     st.mode = S_IFREG | 0444;
     return st;
   }
+  bool can_read() const override { return false; }
   std::string describe() const override { return ns_text(ns_); }
   Result<Ref<File>> reopen(int flags) override { return Ref<File>(make_ref<NsFile>(ns_, flags)); }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "emulated_kernel/mm/mm.h"
+#include "emulated_kernel/mm/secretmem.h"
 #include "emulated_kernel/task/ptrace.h"
 #include "emulated_kernel/task/task.h"
 #include "vfs/procfs/task_dir.h"
@@ -63,7 +64,7 @@ class MemFile final : public AddressSpaceFile {
       const uint64_t addr = static_cast<uint64_t>(*at) + done;
       const size_t n = std::min(io.remaining(), PAGE - addr % PAGE);
       // Only what the guest itself has mapped is its memory.
-      if (t->mm->find(addr) == nullptr) {
+      if (t->mm->find(addr) == nullptr || holds_secrets(*t->mm, addr, n)) {
         if (done == 0) return Error{EIO};
         break;
       }

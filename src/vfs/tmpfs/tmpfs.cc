@@ -230,13 +230,18 @@ Result<void> TmpfsInode::add_seals(int add) {
   return {};
 }
 
+// There are no access control lists, and nothing else has a meaning for the kernel.
+static bool system_attribute(const std::string& name) { return name.starts_with("system."); }
+
 Result<std::string> TmpfsInode::getxattr(const std::string& name) {
+  if (system_attribute(name)) return Error{EOPNOTSUPP};
   auto it = xattrs_.find(name);
   if (it == xattrs_.end()) return Error{ENODATA};
   return it->second;
 }
 
 Result<void> TmpfsInode::setxattr(const std::string& name, std::string_view value, int flags) {
+  if (system_attribute(name)) return Error{EOPNOTSUPP};
   auto it = xattrs_.find(name);
   if ((flags & XATTR_CREATE) && it != xattrs_.end()) return Error{EEXIST};
   if ((flags & XATTR_REPLACE) && it == xattrs_.end()) return Error{ENODATA};
@@ -250,6 +255,7 @@ Result<void> TmpfsInode::setxattr(const std::string& name, std::string_view valu
 }
 
 Result<void> TmpfsInode::removexattr(const std::string& name) {
+  if (system_attribute(name)) return Error{EOPNOTSUPP};
   return xattrs_.erase(name) != 0 ? Result<void>() : Error{ENODATA};
 }
 
