@@ -16,6 +16,12 @@ NetCaller net_caller() {
 
 bool net_capable(int cap) { return !in_task() || current().cred->capable(cap); }
 
+uint32_t caller_sees_uid(uint32_t uid) { return in_task() ? current().cred->user_ns->uid(uid) : uid; }
+
+uint32_t caller_sees_gid(uint32_t gid) { return in_task() ? current().cred->user_ns->gid(gid) : gid; }
+
+pid_t caller_sees_pid(pid_t pid) { return in_task() ? current().shown_pid(pid) : pid; }
+
 void raise_sigpipe() {
   if (!in_task()) return;
   SigInfo info = siginfo_user(SIGPIPE, current());

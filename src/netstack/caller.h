@@ -21,6 +21,10 @@ struct NetCaller {
 };
 NetCaller net_caller();
 bool net_capable(int cap);  // CAP_* of capabilities(7)
+// Ids as they are shown to the caller, whose namespaces may have others.
+uint32_t caller_sees_uid(uint32_t uid);
+uint32_t caller_sees_gid(uint32_t gid);
+pid_t caller_sees_pid(pid_t pid);
 void raise_sigpipe();
 // AF_UNIX names in the file system; see vfs_bind_unix() and vfs_find_unix().
 Result<Path> caller_bind_unix(std::string_view path, UnixBinding* owner);

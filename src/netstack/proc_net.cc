@@ -47,11 +47,11 @@ std::string show_tcp_family(int family) {
       line += fmt::format("03:{:08X} 00000000     0        0 0 3 {}",
                           l.timer_left_ns * USER_HZ_NR / SECOND_NS, pointer(l.local.port));
     else if (l.state == TcpState::listen)
-      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 100 0 0 10 0", l.uid, l.ino,
-                          pointer(l.ino));
+      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 100 0 0 10 0", caller_sees_uid(l.uid),
+                          l.ino, pointer(l.ino));
     else
-      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 20 4 0 10 -1", l.uid, l.ino,
-                          pointer(l.ino));
+      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 20 4 0 10 -1", caller_sees_uid(l.uid),
+                          l.ino, pointer(l.ino));
     out += v4 ? fmt::format("{:<149}\n", line) : line + "\n";
   }
   return out;
@@ -73,7 +73,7 @@ std::string show_datagrams(int family) {
     const std::string line = fmt::format(
         "{:5}: {} {} {:02X} 00000000:{:08X} 00:00000000 00000000 {:5}        0 {} 2 {} {}",
         udp->port_number(), hex(udp->local(), family), hex(udp->remote(), family), udp->connected() ? 1 : 7,
-        udp->queued_bytes(), s.owner().euid, s.ino(), pointer(s.ino()), udp->drops());
+        udp->queued_bytes(), caller_sees_uid(s.owner().euid), s.ino(), pointer(s.ino()), udp->drops());
     out += v4 ? fmt::format("{:<127}\n", line) : line + "\n";
   });
   return out;

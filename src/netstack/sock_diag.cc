@@ -61,7 +61,7 @@ inet_diag_msg inet_message(int family, const TcpEntry& e) {
   msg.idiag_rqueue = static_cast<uint32_t>(e.rx);
   msg.idiag_wqueue =
       static_cast<uint32_t>(e.state == TcpState::listen ? static_cast<size_t>(e.backlog) : e.tx);
-  msg.idiag_uid = e.uid;
+  msg.idiag_uid = caller_sees_uid(e.uid);
   msg.idiag_inode = static_cast<uint32_t>(e.ino);
   return msg;
 }
@@ -132,7 +132,7 @@ NetlinkMessage unix_message(UnixSocket& u, uint32_t show, uint16_t flags, const 
     m.attr(UNIX_DIAG_RQLEN, lengths);
   }
   m.attr(UNIX_DIAG_SHUTDOWN, uint8_t{0});
-  if (show & UDIAG_SHOW_UID) m.attr(UNIX_DIAG_UID, u.owner().euid);
+  if (show & UDIAG_SHOW_UID) m.attr(UNIX_DIAG_UID, caller_sees_uid(u.owner().euid));
   return m;
 }
 

@@ -137,13 +137,13 @@ SysResult Socket::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
       if (id == INT32_MIN) return Error{EINVAL};
       AsyncOwner& o = async_owner(*this);
       o.type = id < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-      o.id = std::abs(id);
+      o.id = t.kernel_pid(std::abs(id));
       return 0;
     }
     case FIOGETOWN:
     case SIOCGPGRP: {
       const AsyncOwner& o = async_owner(*this);
-      return put_int(o.type == F_OWNER_PGRP ? -o.id : o.id);
+      return put_int(o.type == F_OWNER_PGRP ? -t.shown_pid(o.id) : t.shown_pid(o.id));
     }
     case SIOCGIFCONF:
       return get_ifconf(t, arg);

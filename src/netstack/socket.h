@@ -24,6 +24,8 @@ struct ScmCreds {  // struct ucred
   int32_t pid = 0;
   uint32_t uid = 0, gid = 0;
   bool operator==(const ScmCreds&) const = default;
+  // Kernel-wide as they are kept; user space gets them like this.
+  ScmCreds shown() const { return {caller_sees_pid(pid), caller_sees_uid(uid), caller_sees_gid(gid)}; }
 };
 
 // One ancillary item (cmsg(3)).

@@ -192,7 +192,7 @@ Result<OptOut> Socket::get_socket_option(int name, size_t max) {
       return opt_of_int(opt.passcred);
     case SO_PEERCRED: {
       const auto creds = peer_creds();
-      return opt_bytes(creds.value_or(ScmCreds{0, ~0u, ~0u}));
+      return opt_bytes(creds ? creds->shown() : ScmCreds{0, ~0u, ~0u});
     }
     case SO_RCVLOWAT:
       return opt_of_int(opt.rcvlowat);

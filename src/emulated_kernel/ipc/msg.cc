@@ -151,10 +151,12 @@ std::string proc::sysvipc_msg() {
       "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime     "
       " rtime      "
       "ctime\n";
+  const UserNamespace& ids = *current().cred->user_ns;
   for (const auto& [index, q] : msg_table().by_index())
     out += fmt::format("{:10} {:10}  {:4o}  {:10} {:10} {:5} {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10}\n",
-                       q->key, q->id, q->mode, q->bytes, q->messages.size(), q->lspid, q->lrpid, q->uid,
-                       q->gid, q->cuid, q->cgid, q->stime, q->rtime, q->ctime);
+                       q->key, q->id, q->mode, q->bytes, q->messages.size(), PidView::number(q->lspid),
+                       PidView::number(q->lrpid), ids.uid(q->uid), ids.gid(q->gid), ids.uid(q->cuid),
+                       ids.gid(q->cgid), q->stime, q->rtime, q->ctime);
   return out;
 }
 

@@ -199,9 +199,11 @@ void sem_exit(Task& t) {
 
 std::string proc::sysvipc_sem() {
   std::string out = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n";
+  const UserNamespace& ids = *current().cred->user_ns;
   for (const auto& [index, s] : sem_table().by_index())
     out += fmt::format("{:10} {:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {:10} {:10}\n", s->key, s->id, s->mode,
-                       s->sems.size(), s->uid, s->gid, s->cuid, s->cgid, s->otime, s->ctime);
+                       s->sems.size(), ids.uid(s->uid), ids.gid(s->gid), ids.uid(s->cuid), ids.gid(s->cgid),
+                       s->otime, s->ctime);
   return out;
 }
 

@@ -165,12 +165,14 @@ std::string proc::sysvipc_shm() {
       "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "
       "atime      dtime      "
       "ctime                   rss                  swap\n";
+  const UserNamespace& ids = *current().cred->user_ns;
   for (const auto& [index, s] : shm_table().by_index()) {
     auto st = s->data->stat();
     out += fmt::format(
         "{:10} {:10}  {:4o} {:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10} {:21} {:21}\n",
-        s->key, s->id, s->mode, s->size, s->cpid, s->lpid, s->nattch(), s->uid, s->gid, s->cuid, s->cgid,
-        s->atime, s->dtime, s->ctime, st.ok() ? st->blocks * 512 : 0, 0);
+        s->key, s->id, s->mode, s->size, PidView::number(s->cpid), PidView::number(s->lpid), s->nattch(),
+        ids.uid(s->uid), ids.gid(s->gid), ids.uid(s->cuid), ids.gid(s->cgid), s->atime, s->dtime, s->ctime,
+        st.ok() ? st->blocks * 512 : 0, 0);
   }
   return out;
 }

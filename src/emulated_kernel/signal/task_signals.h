@@ -21,7 +21,8 @@ inline constexpr SigSet SIG_UNBLOCKABLE = (1ULL << 8) | (1ULL << 18);  // SIGKIL
 
 // siginfo_t as the ABI has it: 128 bytes; signo, errno, code, then the union.
 struct SigInfo {
-  int32_t signo = 0, err = 0, code = 0, pad = 0;
+  int32_t signo = 0, err = 0, code = 0;
+  int32_t claimed = 0;  // padding for user space; here: its sender has filled it in, see claimed_siginfo()
   union {
     uint8_t raw[112];
     struct {
@@ -86,16 +87,16 @@ struct SharedSignals {
 
 struct TaskSignals {
   SigSet blocked = 0;
-  SigSet saved_mask = 0;      // sigsuspend / ppoll / pselect: restored when the handler returns
+  SigSet saved_mask = 0;  // sigsuspend / ppoll / pselect: restored when the handler returns
   bool restore_saved = false;
   PendingSet pending;
   uint64_t alt_sp = 0, alt_size = 0;
-  uint32_t alt_flags = 2;     // SS_DISABLE
-  bool killed = false;        // SIGKILL or exit_group: leave the kernel only to die
-  SigSet sigwait = 0;         // signals that rt_sigtimedwait is waiting for
+  uint32_t alt_flags = 2;  // SS_DISABLE
+  bool killed = false;     // SIGKILL or exit_group: leave the kernel only to die
+  SigSet sigwait = 0;      // signals that rt_sigtimedwait is waiting for
   WaitQueue* sigwait_queue = nullptr;
-  bool stopped = false;       // sleeps in the group stop
-  int frame_signo = 0;        // the handler being entered, and the mask before it: for a bad frame
+  bool stopped = false;  // sleeps in the group stop
+  int frame_signo = 0;   // the handler being entered, and the mask before it: for a bad frame
   SigSet frame_old_mask = 0;
 };
 

@@ -28,7 +28,7 @@ Result<uint64_t> read_nodes(Task& t, UserPtr<const uint64_t> mask, unsigned long
 
 // The task whose memory is meant. ESRCH, EPERM.
 Result<Ref<Mm>> mm_of(Task& t, int pid) {
-  Task* target = pid == 0 ? &t : find_task(pid);
+  Task* target = pid == 0 ? &t : find_task(t, pid);
   if (target == nullptr || !target->mm) return Error{ESRCH};
   if (!may_inspect(t, *target)) return Error{EPERM};
   return target->mm;

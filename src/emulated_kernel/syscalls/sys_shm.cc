@@ -16,7 +16,7 @@ shmid_ds show(const ShmSegment& s) {
   d.shm_perm = ipc_show_perm(s);
   d.shm_segsz = s.size;
   d.shm_atime = s.atime, d.shm_dtime = s.dtime, d.shm_ctime = s.ctime;
-  d.shm_cpid = s.cpid, d.shm_lpid = s.lpid;
+  d.shm_cpid = current().shown_pid(s.cpid), d.shm_lpid = current().shown_pid(s.lpid);
   d.shm_nattch = s.nattch();
   return d;
 }
@@ -83,7 +83,7 @@ SysResult sys_shmctl(Task& t, int shmid, int cmd, UserPtr<void> buf) {
       const auto d = TRY(t.mem().get(buf.cast<shmid_ds>()));
       Ref<ShmSegment> s = TRY(shm_table().find(shmid));
       TRY(ipc_may_control(t, *s));
-      ipc_apply_perm(*s, d.shm_perm);
+      TRY(ipc_apply_perm(*s, d.shm_perm));
       s->ctime = realtime_timespec().tv_sec;
       return 0;
     }

@@ -109,10 +109,10 @@ std::vector<std::pair<uint64_t, uint64_t>> auxv_of(const Mm& mm, const LoadedElf
   v.emplace_back(AT_BASE, interp_base);
   v.emplace_back(AT_FLAGS, 0);
   v.emplace_back(AT_ENTRY, exe.entry);
-  v.emplace_back(AT_UID, cred.uid);
-  v.emplace_back(AT_EUID, cred.euid);
-  v.emplace_back(AT_GID, cred.gid);
-  v.emplace_back(AT_EGID, cred.egid);
+  v.emplace_back(AT_UID, cred.user_ns->uid(cred.uid));
+  v.emplace_back(AT_EUID, cred.user_ns->uid(cred.euid));
+  v.emplace_back(AT_GID, cred.user_ns->gid(cred.gid));
+  v.emplace_back(AT_EGID, cred.user_ns->gid(cred.egid));
   v.emplace_back(AT_SECURE, secure ? 1 : 0);
   v.emplace_back(AT_RANDOM, 0);
   v.emplace_back(AT_HWCAP2, (features & bit_FSGSBASE) != 0 ? HWCAP2_FSGSBASE : 0);
@@ -297,7 +297,9 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   const Program program = TRY(find_program(t, req));
   const Kstat st = TRY(vfs_file_stat(*program.file));
   const Path* where = program.file->path.get();
-  const bool nosuid = where != nullptr && where->mount && (where->mount->flags & MS_NOSUID) != 0;
+  const bool nosuid =
+      where != nullptr && where->mount &&
+      ((where->mount->flags & MS_NOSUID) != 0 || !t.cred->user_ns->is_below(*where->mount->sb->user_ns));
   bool secure = false;
   Ref<const Cred> cred =
       cred_for_exec(*t.cred, st.mode, st.uid, st.gid, !nosuid && !t.no_new_privs && !t.ptrace, &secure);
