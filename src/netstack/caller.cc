@@ -3,7 +3,9 @@
 #include <csignal>
 
 #include "emulated_kernel/signal/signal.h"
+#include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/task.h"
+#include "netstack/net_namespace.h"
 #include "vfs/vfs.h"
 
 namespace starry {
@@ -12,6 +14,14 @@ NetCaller net_caller() {
   if (!in_task()) return {};
   const Task& t = current();
   return {t.tgid(), t.cred->uid, t.cred->gid, t.cred->euid, t.cred->egid};
+}
+
+bool net_capable(int cap, const Namespace& over) {
+  return !in_task() || current().cred->capable_in(over.user_ns(), cap);
+}
+
+const Ref<NetNamespace>& caller_net() {
+  return in_task() && current().ns ? current().ns->net : initial_net_ns();
 }
 
 bool net_capable(int cap) { return !in_task() || current().cred->capable(cap); }

@@ -23,7 +23,7 @@ struct IpOptions {
 
 class InetSocket : public Socket {
  public:
-  InetSocket(int family, int type, int protocol, PortTable& ports);
+  InetSocket(int family, int type, int protocol, PortTable& ports, Ref<NetNamespace> net);
   ~InetSocket() override;
 
   Result<void> bind(const SockAddr& a) override;
@@ -73,6 +73,7 @@ class InetSocket : public Socket {
 
  private:
   bool has_level(int level) const;
+  bool lo_is_down(const IpAddr& a) const;
   Result<void> set_ip_option(int name, std::span<const uint8_t> value);
   Result<void> set_ipv6_option(int name, std::span<const uint8_t> value);
   Result<std::vector<uint8_t>> get_ip_option(int name, size_t max);

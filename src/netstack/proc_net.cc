@@ -40,7 +40,7 @@ std::string show_tcp_family(int family) {
            "rx_queue tr "
            "tm->when retrnsmt   uid  timeout inode\n";
   int n = 0;
-  for (const TcpEntry& l : list_tcp(family)) {
+  for (const TcpEntry& l : list_tcp(*caller_net(), family)) {
     std::string line = fmt::format("{:4}: {} {} {:02X} {:08X}:{:08X} ", n++, hex(l.local, family),
                                    hex(l.remote, family), static_cast<int>(l.state), l.tx, l.rx);
     if (l.state == TcpState::time_wait)
@@ -67,7 +67,7 @@ std::string show_datagrams(int family) {
          : "  sl  local_address                         remote_address                        st tx_queue "
            "rx_queue tr "
            "tm->when retrnsmt   uid  timeout inode ref pointer drops\n";
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     auto* udp = dynamic_cast<T*>(&s);
     if (udp == nullptr || s.family() != family || udp->port_number() == 0) return;
     const std::string line = fmt::format(
@@ -81,7 +81,7 @@ std::string show_datagrams(int family) {
 
 std::string show_unix() {
   std::string out = "Num       RefCount Protocol Flags    Type St Inode Path\n";
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     auto* u = dynamic_cast<UnixSocket*>(&s);
     if (u == nullptr) return;
     const bool listening = u->state() == UnixSocket::State::listening;
@@ -105,7 +105,7 @@ std::string show_unix() {
 std::string show_netlink() {
   std::string out =
       "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n";
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     auto* n = dynamic_cast<NetlinkSocket*>(&s);
     if (n == nullptr || n->port_id() == 0) return;
     out += fmt::format("{} {:<3} {:<10} {:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}\n", pointer(s.ino()),
@@ -115,7 +115,7 @@ std::string show_netlink() {
 }
 
 std::string show_dev() {
-  const auto& c = lwip::lo_counters();
+  const lwip::LoCounters c = caller_net()->initial ? lwip::lo_counters() : lwip::LoCounters{};
   return "Inter-|   Receive                                                |  Transmit\n"
          " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
          "colls "
@@ -126,13 +126,17 @@ std::string show_dev() {
 }
 
 std::string show_route() {
+  if (!caller_net()->initial) return "";  // there is no table yet
   return fmt::format("{:<127}\n",
                      "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
 }
 
-std::string show_if_inet6() { return "00000000000000000000000000000001 01 80 10 80       lo\n"; }
+std::string show_if_inet6() {
+  return caller_net()->initial ? "00000000000000000000000000000001 01 80 10 80       lo\n" : "";
+}
 
 std::string show_ipv6_route() {
+  if (!caller_net()->initial) return "";
   const std::string zero(32, '0');
   return "00000000000000000000000000000001 80 " + zero + " 00 " + zero +
          " 00000000 00000002 00000000 80200001       lo\n" + zero + " 00 " + zero + " 00 " + zero +
@@ -145,7 +149,7 @@ struct SocketCounts {
 };
 SocketCounts count_sockets() {
   SocketCounts n;
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     n.all++;
     const int v6 = s.family() == AF_INET6;
     if (auto* t = dynamic_cast<TcpSocket*>(&s)) {
@@ -163,7 +167,7 @@ std::string show_sockstat() {
   return fmt::format(
       "sockets: used {}\nTCP: inuse {} orphan 0 tw {} alloc {} mem 0\nUDP: inuse {} mem 0\nUDPLITE: inuse 0\n"
       "RAW: inuse 0\nFRAG: inuse 0 memory 0\n",
-      n.all, n.tcp[0], tcp_table().time_wait().size(), n.tcp_allocated, n.udp[0]);
+      n.all, n.tcp[0], caller_net()->initial ? tcp_table().time_wait().size() : 0, n.tcp_allocated, n.udp[0]);
 }
 
 std::string show_sockstat6() {

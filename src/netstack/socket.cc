@@ -15,18 +15,24 @@ auto& all_sockets() {
 }
 }  // namespace
 
-Socket::Socket(int family, int type, int protocol)
+Socket::Socket(int family, int type, int protocol, Ref<NetNamespace> net)
     : File(O_RDWR),
       family_(family),
       type_(type),
       protocol_(protocol),
       ino_(alloc_anon_ino()),
-      owner_(net_caller()) {
+      owner_(net_caller()),
+      net_(std::move(net)) {
   all_sockets().push_back(*this);
 }
 
 void for_each_socket(const std::function<void(Socket&)>& fn) {
   for (Socket& s : all_sockets()) fn(s);
+}
+
+void for_each_socket(const NetNamespace& net, const std::function<void(Socket&)>& fn) {
+  for (Socket& s : all_sockets())
+    if (&s.net() == &net) fn(s);
 }
 
 Result<size_t> Socket::read(IoVec& to, int64_t*, int flags) {

@@ -90,7 +90,7 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       opt.no_check = on;
       break;
     case SO_PRIORITY:
-      if ((v < 0 || v > 6) && !net_capable(CAP_NET_ADMIN)) return Error{EPERM};
+      if ((v < 0 || v > 6) && !capable(CAP_NET_ADMIN)) return Error{EPERM};
       opt.priority = v;
       break;
     case SO_LINGER: {
@@ -131,7 +131,7 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       opt.timestamp = false;
       break;
     case SO_MARK:
-      if (!net_capable(CAP_NET_ADMIN)) return Error{EPERM};
+      if (!capable(CAP_NET_ADMIN)) return Error{EPERM};
       opt.mark = v;
       break;
     case SO_RXQ_OVFL:

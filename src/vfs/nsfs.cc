@@ -5,19 +5,19 @@
 #include <linux/nsfs.h>
 #include <linux/sched.h>
 
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/task.h"
+#include "netstack/net_namespace.h"
 #include "vfs/fs_context.h"
 
 namespace starry {
 
 namespace {
 
-// A place for kinds of which there is the initial one only.
-template <int TYPE, uint64_t INO>
-Ref<Namespace> only_one(const Task& t) {
-  static const auto* ns = new Ref<Namespace>(make_ref<Namespace>(TYPE, initial_user_ns(), INO));
-  return t.ns ? *ns : nullptr;
+template <auto MEMBER>
+Ref<Namespace> proxy_member(const Task& t) {
+  return t.ns ? Ref<Namespace>((*t.ns).*MEMBER) : nullptr;
 }
 
 // Capabilities come with credentials, which hold it as something that does not change.
@@ -34,15 +34,14 @@ constexpr NamespaceKind KINDS[] = {
     {"user", "user", CLONE_NEWUSER, false, user_ns_of},
     {"mnt", "mnt", CLONE_NEWNS, false,
      [](const Task& t) -> Ref<Namespace> { return t.fs ? t.fs->mounts : nullptr; }},
-    {"uts", "uts", CLONE_NEWUTS, false,
-     [](const Task& t) -> Ref<Namespace> { return t.ns ? t.ns->uts : nullptr; }},
-    {"ipc", "ipc", CLONE_NEWIPC, false, only_one<CLONE_NEWIPC, 4026531839>},
+    {"uts", "uts", CLONE_NEWUTS, false, proxy_member<&Namespaces::uts>},
+    {"ipc", "ipc", CLONE_NEWIPC, false, proxy_member<&Namespaces::ipc>},
     {"pid", "pid", CLONE_NEWPID, false, [](const Task& t) -> Ref<Namespace> { return t.group->pid_ns; }},
     {"pid_for_children", "pid", CLONE_NEWPID, true, pid_ns_for_children},
-    {"cgroup", "cgroup", CLONE_NEWCGROUP, false, only_one<CLONE_NEWCGROUP, 4026531835>},
-    {"net", "net", CLONE_NEWNET, false, only_one<CLONE_NEWNET, 4026531840>},
-    {"time", "time", CLONE_NEWTIME, false, only_one<CLONE_NEWTIME, 4026531834>},
-    {"time_for_children", "time", CLONE_NEWTIME, true, only_one<CLONE_NEWTIME, 4026531834>},
+    {"cgroup", "cgroup", CLONE_NEWCGROUP, false, proxy_member<&Namespaces::cgroup>},
+    {"net", "net", CLONE_NEWNET, false, proxy_member<&Namespaces::net>},
+    {"time", "time", CLONE_NEWTIME, false, proxy_member<&Namespaces::time>},
+    {"time_for_children", "time", CLONE_NEWTIME, true, proxy_member<&Namespaces::time_for_children>},
 };
 
 class NsFile final : public File {

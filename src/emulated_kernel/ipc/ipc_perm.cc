@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -17,13 +18,15 @@ Result<void> ipc_permission(const Task& t, const IpcObject& o, uint32_t want) {
     granted >>= 6;
   else if (c.in_group(o.cgid) || c.in_group(o.gid))
     granted >>= 3;
-  if ((want & ~granted) != 0 && !c.capable(CAP_IPC_OWNER)) return Error{EACCES};
+  if ((want & ~granted) != 0 && !c.capable_in(current_ipc_ns()->user_ns(), CAP_IPC_OWNER))
+    return Error{EACCES};
   return {};
 }
 
 Result<void> ipc_may_control(const Task& t, const IpcObject& o) {
   const Cred& c = *t.cred;
-  if (c.euid == o.cuid || c.euid == o.uid || c.capable(CAP_SYS_ADMIN)) return {};
+  if (c.euid == o.cuid || c.euid == o.uid || c.capable_in(current_ipc_ns()->user_ns(), CAP_SYS_ADMIN))
+    return {};
   return Error{EPERM};
 }
 

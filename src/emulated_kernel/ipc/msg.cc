@@ -64,11 +64,6 @@ bool hand_over(MsgQueue& q, SysvMessage& m, int sender_pid) {
 
 }  // namespace
 
-IpcTable<MsgQueue>& msg_table() {
-  static IpcTable<MsgQueue> table(MSG_QUEUES_MAX);
-  return table;
-}
-
 Result<int> msg_get(Task& t, int key, int flags) {
   return msg_table().get(
       t, key, flags, [](const MsgQueue&) -> Result<void> { return {}; },

@@ -13,18 +13,13 @@ namespace starry {
 
 namespace {
 
-constexpr int SETS_MAX = 32000, PER_SET_MAX = 32000, TOTAL_MAX = 1024000000;  // kernel.sem
+constexpr int PER_SET_MAX = 32000, TOTAL_MAX = 1024000000;  // kernel.sem
 
 bool alters(std::span<const GuestSembuf> ops) {
   return std::any_of(ops.begin(), ops.end(), [](const GuestSembuf& o) { return o.op != 0; });
 }
 
 }  // namespace
-
-IpcTable<SemSet>& sem_table() {
-  static IpcTable<SemSet> table(SETS_MAX);
-  return table;
-}
 
 int sem_total() {
   size_t n = 0;

@@ -53,7 +53,7 @@ bool has_pid_and_uid(const SigInfo& info) {
 
 // Nobody in the receiver's PID namespace, and so allowed to kill its process 1.
 bool sent_from_above(const Task& t) {
-  return in_task() && !current().group->pid_ns->is_below(*t.group->pid_ns);
+  return !in_task() || !current().group->pid_ns->is_below(*t.group->pid_ns);
 }
 
 // Ids in a siginfo are those of the receiver's namespaces (send_signal_locked()).

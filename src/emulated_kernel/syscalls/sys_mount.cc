@@ -105,7 +105,7 @@ SysResult sys_mount(Task& t, UserPtr<const char> source, UserPtr<const char> tar
     TRY(set_propagation(where, mountflags));
   } else if (mountflags & MS_MOVE) {
     Path src = TRY(path_of(t, AT_FDCWD, source, WALK_FOLLOW));
-    if (!is_mount_root(src)) return Error{EINVAL};
+    if (!is_mount_root(src) || !t.fs->mounts->contains(*src.mount)) return Error{EINVAL};
     TRY(move_mount(*src.mount, where));
   } else {
     TRY(mount_new(t, where, std::move(from), filesystemtype, mountflags, data));
@@ -157,7 +157,8 @@ SysResult sys_pivot_root(Task& t, UserPtr<const char> new_root, UserPtr<const ch
   Path to = TRY(path_of(t, AT_FDCWD, new_root, WALK_FOLLOW | WALK_DIRECTORY));
   Path old = TRY(path_of(t, AT_FDCWD, put_old, WALK_FOLLOW | WALK_DIRECTORY));
   if (to.mount == t.fs->root.mount || old.mount == t.fs->root.mount) return Error{EBUSY};
-  if (!is_mount_root(to) || !is_mount_root(t.fs->root)) return Error{EINVAL};
+  if (!t.fs->mounts->contains(*to.mount) || !is_mount_root(to) || !is_mount_root(t.fs->root))
+    return Error{EINVAL};
   if (old.mount != to.mount || !old.dentry->is_below(*to.dentry)) return Error{EINVAL};
   const Path before = t.fs->root;
   TRY(pivot_mounts(*t.fs->mounts, to, old));

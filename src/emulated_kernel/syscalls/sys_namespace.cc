@@ -5,10 +5,11 @@
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/fd/fget.h"
 #include "emulated_kernel/fd/pidfd.h"
-#include "emulated_kernel/ipc/sem.h"
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/pid_table.h"
+#include "netstack/net_namespace.h"
 #include "vfs/fs_context.h"
 #include "vfs/nsfs.h"
 
@@ -44,6 +45,19 @@ class NamespaceSet {
       case CLONE_NEWUTS:
         ns_->uts = boost::static_pointer_cast<UtsNamespace>(n);
         return check_capable(*n);
+      case CLONE_NEWIPC:
+        ns_->ipc = boost::static_pointer_cast<IpcNamespace>(n);
+        return check_capable(*n);
+      case CLONE_NEWNET:
+        ns_->net = boost::static_pointer_cast<NetNamespace>(n);
+        return check_capable(*n);
+      case CLONE_NEWCGROUP:
+        ns_->cgroup = n;
+        return check_capable(*n);
+      case CLONE_NEWTIME:
+        if (t_.group->threads.size() > 1) return Error{EUSERS};
+        ns_->time = ns_->time_for_children = n;
+        return check_capable(*n);
       case CLONE_NEWPID: {
         ns_->pid_for_children = boost::static_pointer_cast<PidNamespace>(n);
         TRY(check_capable(*n));
@@ -59,6 +73,7 @@ class NamespaceSet {
     if (mounts_ && t_.fs->ref_count() > 1) t_.fs = t_.fs->copy();
     if (mounts_) enter_mounts(*t_.fs, mounts_);
     if (cred_ != t_.cred) commit_cred(t_, boost::const_pointer_cast<Cred>(cred_));
+    if (ns_->ipc != t_.ns->ipc) sem_exit(t_);  // what is to be undone is in the old one
     t_.ns = ns_;
   }
 
@@ -110,10 +125,10 @@ SysResult sys_unshare(Task& t, unsigned long flags) {
   Ref<const Namespaces> ns = t.ns;
   if ((flags & (CLONE_NEWNS | NEW_NAMESPACES)) != 0) {
     if (!cred.capable_here(CAP_SYS_ADMIN)) return Error{EPERM};
-    if ((flags & CLONE_NEWNS) != 0) TRY(Namespace::check_room(CLONE_NEWNS));
     ns = TRY(copy_namespaces(t, cred, flags));
   }
-  if ((flags & CLONE_SYSVSEM) != 0) sem_exit(t);
+  // What is to be undone is in the old namespace.
+  if ((flags & (CLONE_SYSVSEM | CLONE_NEWIPC)) != 0) sem_exit(t);
   if ((flags & CLONE_FS) != 0 && t.fs->ref_count() > 1) t.fs = t.fs->copy();
   if ((flags & CLONE_NEWNS) != 0) unshare_mounts(*t.fs, cred.user_ns);
   if ((flags & CLONE_FILES) != 0 && t.files->ref_count() > 1) t.files = t.files->copy();

@@ -3,6 +3,7 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/ipc/shm.h"
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
@@ -42,7 +43,7 @@ SysResult shm_info_of_all(Task& t, UserPtr<void> buf) {
 }
 
 SysResult set_lock(Task& t, ShmSegment& s, bool on) {
-  if (!t.cred->capable(CAP_IPC_LOCK)) {
+  if (!t.cred->capable_in(current_ipc_ns()->user_ns(), CAP_IPC_LOCK)) {
     if (t.cred->euid != s.uid && t.cred->euid != s.cuid) return Error{EPERM};
     if (on && t.rlimit(RLIMIT_MEMLOCK) == 0) return Error{EPERM};
   }

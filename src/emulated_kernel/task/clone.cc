@@ -42,6 +42,7 @@ Result<NewNamespaces> namespaces_for_child(const Task& parent, uint64_t flags) {
     if (!n.cred->capable_here(CAP_SYS_ADMIN)) return Error{EPERM};
     n.ns = TRY(copy_namespaces(parent, *n.cred, flags));
   }
+  if ((flags & CLONE_VM) == 0) n.ns = with_time_for_children(n.ns);
   return n;
 }
 
@@ -52,7 +53,8 @@ Result<void> check_flags(const Task& parent, uint64_t flags) {
   if (has(CLONE_NEWNS | CLONE_FS) || has(CLONE_NEWUSER | CLONE_FS)) return Error{EINVAL};
   if (any(CLONE_THREAD) && !any(CLONE_SIGHAND)) return Error{EINVAL};
   if (any(CLONE_SIGHAND) && !any(CLONE_VM)) return Error{EINVAL};
-  if (any(CLONE_PARENT) && parent.group->parent == nullptr) return Error{EINVAL};
+  if (any(CLONE_PARENT) && (parent.group->parent == nullptr || parent.group->unkillable))
+    return Error{EINVAL};
   if (any(CLONE_THREAD) && any(CLONE_NEWUSER | CLONE_NEWPID)) return Error{EINVAL};
   if (any(CLONE_PIDFD) && any(CLONE_DETACHED | CLONE_THREAD)) return Error{EINVAL};
   if (has(CLONE_NEWIPC | CLONE_SYSVSEM)) return Error{EINVAL};

@@ -16,6 +16,7 @@
 #include "emulated_kernel/task/elf_load.h"
 #include "emulated_kernel/task/exec_stack.h"
 #include "emulated_kernel/task/exit.h"
+#include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/script.h"
@@ -325,6 +326,7 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   close_on_exec(t);
   reset_attributes(t, std::move(cred), secure);
   record_program(t, program, req);
+  t.ns = with_time_for_children(t.ns);
   switch_space(t, std::move(mm), std::move(ns.thread), *start);
   return {};
 }

@@ -71,26 +71,27 @@ Result<std::vector<IdMap::Extent>> parse_map(std::string_view text) {
 }
 
 // Who maps the parent's root must have been able to give files capabilities there (verify_root_map()).
-bool root_map_permitted(const UserNamespace& ns, const Cred& writer, const std::vector<IdMap::Extent>& map) {
+bool root_map_permitted(const UserNamespace& ns, const Cred& opener, const std::vector<IdMap::Extent>& map) {
   const bool maps_root =
       std::any_of(map.begin(), map.end(), [](const auto& e) { return e.kernel_first == 0; });
   if (!maps_root) return true;
-  if (writer.user_ns.get() == &ns) return ns.parent_could_setfcap;
-  return writer.capable_in(*ns.parent, CAP_SETFCAP);
+  if (opener.user_ns.get() == &ns) return ns.parent_could_setfcap;
+  return opener.capable_in(*ns.parent, CAP_SETFCAP);
 }
 
 // new_idmap_permitted()
-bool map_permitted(const UserNamespace& ns, IdKind kind, const Cred& writer,
+bool map_permitted(const UserNamespace& ns, IdKind kind, const Cred& opener, const Cred& writer,
                    const std::vector<IdMap::Extent>& map) {
-  if (kind == IdKind::uid && !root_map_permitted(ns, writer, map)) return false;
+  if (kind == IdKind::uid && !root_map_permitted(ns, opener, map)) return false;
   // One's own id alone.
-  if (map.size() == 1 && map[0].count == 1 && ns.owner == writer.euid) {
+  if (map.size() == 1 && map[0].count == 1 && ns.owner == opener.euid) {
     const uint32_t id = map[0].kernel_first;
-    if (kind == IdKind::uid && ns.parent->kuid(id) == writer.euid) return true;
-    if (kind == IdKind::gid && !ns.setgroups_allowed && ns.parent->kgid(id) == writer.egid) return true;
+    if (kind == IdKind::uid && ns.parent->kuid(id) == opener.euid) return true;
+    if (kind == IdKind::gid && !ns.setgroups_allowed && ns.parent->kgid(id) == opener.egid) return true;
   }
   if (kind == IdKind::projid) return true;
-  return writer.capable_in(*ns.parent, kind == IdKind::uid ? CAP_SETUID : CAP_SETGID);
+  const int cap = kind == IdKind::uid ? CAP_SETUID : CAP_SETGID;
+  return opener.capable_in(*ns.parent, cap) && writer.capable_in(*ns.parent, cap);
 }
 
 }  // namespace
@@ -162,15 +163,16 @@ std::string show_id_map(const UserNamespace& ns, IdKind kind, const Cred& reader
   return text;
 }
 
-Result<void> write_id_map(UserNamespace& ns, IdKind kind, const Cred& writer, std::string_view text) {
+Result<void> write_id_map(UserNamespace& ns, IdKind kind, const Cred& opener, const Cred& writer,
+                          std::string_view text) {
   if (!ns.parent) return Error{EPERM};
-  if (writer.user_ns.get() != &ns && writer.user_ns != ns.parent) return Error{EPERM};
+  if (opener.user_ns.get() != &ns && opener.user_ns != ns.parent) return Error{EPERM};
   if (text.size() >= PAGE) return Error{EINVAL};
   IdMap& map = map_of(ns, kind);
   if (!map.extents.empty()) return Error{EPERM};  // once and for all
-  if (kind != IdKind::projid && !writer.capable_in(ns, CAP_SYS_ADMIN)) return Error{EPERM};
+  if (kind != IdKind::projid && !opener.capable_in(ns, CAP_SYS_ADMIN)) return Error{EPERM};
   std::vector<IdMap::Extent> extents = TRY(parse_map(text));
-  if (!map_permitted(ns, kind, writer, extents)) return Error{EPERM};
+  if (!map_permitted(ns, kind, opener, writer, extents)) return Error{EPERM};
   for (IdMap::Extent& e : extents) {
     e.kernel_first = map_of(*ns.parent, kind).range_to_kernel(e.kernel_first, e.count);
     if (e.kernel_first == NO_ID) return Error{EPERM};
@@ -179,8 +181,8 @@ Result<void> write_id_map(UserNamespace& ns, IdKind kind, const Cred& writer, st
   return {};
 }
 
-Result<void> write_setgroups(UserNamespace& ns, const Cred& writer, std::string_view text) {
-  if (!writer.capable_in(ns, CAP_SYS_ADMIN)) return Error{EACCES};
+Result<void> write_setgroups(UserNamespace& ns, const Cred& opener, std::string_view text) {
+  if (!opener.capable_in(ns, CAP_SYS_ADMIN)) return Error{EACCES};
   constexpr size_t LONGEST = 8;
   if (text.size() >= LONGEST) return Error{EINVAL};
   const bool allow = text.starts_with("allow");

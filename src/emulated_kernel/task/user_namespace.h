@@ -78,8 +78,9 @@ void enter_user_ns(Cred& next, Ref<const UserNamespace> ns);
 // Files of /proc/PID as `reader` sees and writes them.
 enum class IdKind { uid, gid, projid };
 std::string show_id_map(const UserNamespace& ns, IdKind kind, const Cred& reader);
-// EPERM, EINVAL; `writer` has opened the file.
-Result<void> write_id_map(UserNamespace& ns, IdKind kind, const Cred& writer, std::string_view text);
-Result<void> write_setgroups(UserNamespace& ns, const Cred& writer, std::string_view text);
+// EPERM, EINVAL, EACCES.
+Result<void> write_id_map(UserNamespace& ns, IdKind kind, const Cred& opener, const Cred& writer,
+                          std::string_view text);
+Result<void> write_setgroups(UserNamespace& ns, const Cred& opener, std::string_view text);
 
 }  // namespace starry
