@@ -25,6 +25,16 @@ PidNamespace::PidNamespace() : Namespace(CLONE_NEWPID, initial_user_ns(), INITIA
 PidNamespace::PidNamespace(Ref<PidNamespace> above, Ref<const UserNamespace> owner)
     : Namespace(CLONE_NEWPID, std::move(owner)), parent(std::move(above)), level(parent->level + 1) {}
 
+pid_t PidNamespace::own_number(pid_t id) const {
+  const auto it = own_.find(id);
+  return it == own_.end() ? 0 : it->second;
+}
+
+pid_t PidNamespace::id_of(pid_t number) const {
+  const auto it = ids_.find(number);
+  return it == ids_.end() ? 0 : it->second;
+}
+
 bool PidNamespace::is_below(const PidNamespace& above) const {
   const PidNamespace* ns = this;
   while (ns->level > above.level) ns = ns->parent.get();

@@ -30,15 +30,10 @@ class PidNamespace final : public Namespace {
 
   bool initial() const { return level == 0; }
   // The number of what the kernel calls `id`; 0: it is not to be seen from here.
-  pid_t number(pid_t id) const { return initial() ? id : find(own_, id); }
+  pid_t number(pid_t id) const { return initial() ? id : own_number(id); }
   // The other way round; 0: there is none.
-  pid_t id(pid_t number) const { return initial() ? number : find(ids_, number); }
-  // The same for a process group in the form of kill(2) and F_SETOWN: negative.
-  pid_t signed_number(pid_t signed_id) const {
-    return signed_id < 0 ? -number(-signed_id) : number(signed_id);
-  }
+  pid_t id(pid_t number) const { return initial() ? number : id_of(number); }
   bool is_below(const PidNamespace& above) const;  // or the same
-  pid_t last_number() const { return last_; }
 
   // Gives `id` a number: the next one, or `wanted` if that is not 0. EEXIST.
   Result<void> add(pid_t id, pid_t wanted);
@@ -46,10 +41,8 @@ class PidNamespace final : public Namespace {
 
  private:
   using Numbers = std::map<pid_t, pid_t>;
-  static pid_t find(const Numbers& in, pid_t key) {
-    const auto it = in.find(key);
-    return it == in.end() ? 0 : it->second;
-  }
+  pid_t own_number(pid_t id) const;
+  pid_t id_of(pid_t number) const;
   Numbers own_, ids_;  // from kernel-wide id to number, and back
   pid_t last_ = 0;
 };
