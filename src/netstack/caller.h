@@ -12,6 +12,8 @@
 
 namespace starry {
 
+class Namespace;
+class NetNamespace;  // netstack/net_namespace.h
 class UnixBinding;
 
 struct NetCaller {
@@ -20,7 +22,14 @@ struct NetCaller {
   uint32_t euid = 0, egid = 0;
 };
 NetCaller net_caller();
-bool net_capable(int cap);  // CAP_* of capabilities(7)
+// CAP_* of capabilities(7) over what belongs to `over`, or to the whole system.
+bool net_capable(int cap, const Namespace& over);
+bool net_capable(int cap);
+const Ref<NetNamespace>& caller_net();
+// Ids as they are shown to the caller, whose namespaces may have others.
+uint32_t caller_sees_uid(uint32_t uid);
+uint32_t caller_sees_gid(uint32_t gid);
+pid_t caller_sees_pid(pid_t pid);
 void raise_sigpipe();
 // AF_UNIX names in the file system; see vfs_bind_unix() and vfs_find_unix().
 Result<Path> caller_bind_unix(std::string_view path, uint32_t mode, UnixBinding* owner);

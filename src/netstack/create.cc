@@ -22,12 +22,14 @@ Result<Ref<Socket>> create_inet(int family, int type, int protocol) {
       if (protocol != 0 && protocol != IPPROTO_TCP) return Error{EPROTONOSUPPORT};
       return Ref<Socket>(make_ref<TcpSocket>(family));
     case SOCK_DGRAM:
+      if (protocol == ping && !caller_net()->initial)
+        return Error{EACCES};  // net.ipv4.ping_group_range is "1 0"
       if (protocol == ping) return Ref<Socket>(make_ref<PingSocket>(family, protocol));
       if (protocol != 0 && protocol != IPPROTO_UDP) return Error{EPROTONOSUPPORT};
       return Ref<Socket>(make_ref<UdpSocket>(family));
     case SOCK_RAW:
       if (protocol == 0) return Error{EPROTONOSUPPORT};
-      return Error{net_capable(CAP_NET_RAW) ? EPROTONOSUPPORT : EPERM};
+      return Error{net_capable(CAP_NET_RAW, *caller_net()) ? EPROTONOSUPPORT : EPERM};
     default:
       return Error{ESOCKTNOSUPPORT};
   }
@@ -64,7 +66,7 @@ Result<Ref<Socket>> socket_create(int family, int type, int protocol) {
       if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG) return Error{EPROTONOSUPPORT};
       return Ref<Socket>(make_ref<NetlinkSocket>(type, protocol));
     case AF_PACKET:
-      return Error{net_capable(CAP_NET_RAW) ? EAFNOSUPPORT : EPERM};
+      return Error{net_capable(CAP_NET_RAW, *caller_net()) ? EAFNOSUPPORT : EPERM};
     default:
       return Error{EAFNOSUPPORT};
   }

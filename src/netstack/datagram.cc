@@ -66,6 +66,7 @@ Result<Endpoint> InetDatagramSocket::parse_destination(const SockAddr& a) const 
 }
 
 Result<InetDatagramSocket::Route> InetDatagramSocket::route(const SendMsg& m) {
+  TRY(bind_ephemeral());  // whatever becomes of it
   if (m.flags & MSG_OOB) return Error{EOPNOTSUPP};
   Route r;
   if (m.has_name) {
@@ -79,7 +80,6 @@ Result<InetDatagramSocket::Route> InetDatagramSocket::route(const SendMsg& m) {
   if (r.to.ip.is_broadcast() && !opt.broadcast) return Error{EACCES};
   if (const int error = take_error()) return Error{error};
   if (shutdown_ & SEND_SHUTDOWN) return Error{EPIPE};
-  TRY(bind_ephemeral());
   r.from = {TRY(source_for(r.to.ip)), local_.port};
   const bool v6 = !r.to.ip.is_v4();
   const int ttl = v6 ? ip.hops : r.to.ip.is_multicast() ? ip.mcast_ttl : ip.ttl;

@@ -11,7 +11,7 @@ namespace starry {
 class InetDatagramSocket : public InetSocket {
  public:
   InetDatagramSocket(int family, int protocol, PortTable& ports)
-      : InetSocket(family, SOCK_DGRAM, protocol, ports) {}
+      : InetSocket(family, SOCK_DGRAM, protocol, ports, caller_net()) {}
 
   Result<void> connect(const SockAddr& a) override;
   Result<void> shutdown(int how) override;

@@ -6,8 +6,8 @@ namespace {
 constexpr int CAP_NET_BIND_SERVICE_NR = 10;
 }  // namespace
 
-InetSocket::InetSocket(int family, int type, int protocol, PortTable& ports)
-    : Socket(family, type, protocol), ports_(ports) {
+InetSocket::InetSocket(int family, int type, int protocol, PortTable& ports, Ref<NetNamespace> net)
+    : Socket(family, type, protocol, std::move(net)), ports_(ports) {
   local_.ip = remote_.ip = IpAddr::any(family);
 }
 
@@ -38,7 +38,7 @@ Result<void> InetSocket::bind(const SockAddr& a) {
                      (multicast_ok && (want.ip.is_multicast() || want.ip.is_broadcast()));
   if (v6 && want.ip.is_multicast() && !want.ip.is_v4() && type() == SOCK_STREAM) return Error{EINVAL};
   if (!v6 && !local) return Error{EADDRNOTAVAIL};
-  if (want.port != 0 && want.port < UNPRIVILEGED_PORT_START && !net_capable(CAP_NET_BIND_SERVICE_NR))
+  if (want.port != 0 && want.port < UNPRIVILEGED_PORT_START && !capable(CAP_NET_BIND_SERVICE_NR))
     return Error{EACCES};
   if (!may_bind()) return Error{EINVAL};
   if (v6) {
@@ -46,7 +46,7 @@ Result<void> InetSocket::bind(const SockAddr& a) {
     const auto in6 = a.as<sockaddr_in6>();
     if (IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr) && in6.sin6_scope_id == 0)
       return Error{EINVAL};  // of which link?
-    if (!local) return Error{EADDRNOTAVAIL};
+    if (!local || lo_is_down(want.ip)) return Error{EADDRNOTAVAIL};
   }
   auto user = new_port_user(want.ip);
   if (want.port != 0)
@@ -65,6 +65,9 @@ Result<void> InetSocket::bind(const SockAddr& a) {
   }
   return r;
 }
+
+// ::1 goes away with the interface, 127.0.0.0/8 stays.
+bool InetSocket::lo_is_down(const IpAddr& a) const { return !net().initial && !a.is_v4() && a.is_loopback(); }
 
 Result<void> InetSocket::bind_ephemeral() {
   if (local_.port != 0) return {};
@@ -107,6 +110,8 @@ Result<Endpoint> InetSocket::resolve_remote(Endpoint to) const {
     to.ip = IpAddr::loopback(v4 ? AF_INET : AF_INET6);
   }
   if (to.ip.is_v4() && family() == AF_INET6 && ip.v6only) return Error{ENETUNREACH};
+  if (lo_is_down(to.ip)) return Error{EADDRNOTAVAIL};  // IPv6 finds no source address
+  if (!net().initial) return Error{ENETUNREACH};
   if (to.ip.is_multicast() && to.ip.is_v4() && type() == SOCK_DGRAM) return to;
   if (!to.ip.is_loopback() && !(to.ip.is_broadcast() && to.ip.v4() != INADDR_BROADCAST))
     return Error{ENETUNREACH};

@@ -26,7 +26,7 @@ struct IpOptions {
 
 class InetSocket : public Socket {
  public:
-  InetSocket(int family, int type, int protocol, PortTable& ports);
+  InetSocket(int family, int type, int protocol, PortTable& ports, Ref<NetNamespace> net);
   ~InetSocket() override;
 
   Result<void> bind(const SockAddr& a) override;
@@ -84,6 +84,7 @@ class InetSocket : public Socket {
   Result<void> change_ip_group(bool join, uint32_t group, int index, uint32_t address);
   Result<void> change_ipv6_group(bool join, const in6_addr& group, int index);
   Result<void> leave_group(const IpAddr& group);
+  bool lo_is_down(const IpAddr& a) const;
   Result<void> set_ip_option(int name, std::span<const uint8_t> value);
   Result<void> set_ipv6_option(int name, std::span<const uint8_t> value);
   Result<std::vector<uint8_t>> get_ip_option(int name, size_t max);

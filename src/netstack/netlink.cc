@@ -6,7 +6,6 @@
 #include <linux/sock_diag.h>
 
 #include <algorithm>
-#include <map>
 
 #include "netstack/sockopt.h"
 
@@ -15,11 +14,6 @@ namespace starry {
 namespace {
 
 constexpr size_t REPLIES_MAX = 256;
-
-std::map<uint32_t, NetlinkSocket*>& port_ids() {
-  static std::map<uint32_t, NetlinkSocket*> map;
-  return map;
-}
 
 std::vector<uint8_t> error_message(const nlmsghdr& request, uint32_t port_id, int error) {
   std::vector<uint8_t> bytes(NLMSG_LENGTH(sizeof(nlmsgerr)));
@@ -46,10 +40,10 @@ Result<sockaddr_nl> netlink_address(const SockAddr& a) {
 
 }  // namespace
 
-NetlinkSocket::~NetlinkSocket() { port_ids().erase(port_id_); }
+NetlinkSocket::~NetlinkSocket() { net().netlink_port_ids.erase(port_id_); }
 
 bool NetlinkSocket::claim(uint32_t id) {
-  if (!port_ids().emplace(id, this).second) return false;
+  if (!net().netlink_port_ids.emplace(id, this).second) return false;
   port_id_ = id;
   return true;
 }
@@ -57,7 +51,7 @@ bool NetlinkSocket::claim(uint32_t id) {
 // The first socket of a process gets its pid, others negative numbers.
 void NetlinkSocket::autobind() {
   if (port_id_ != 0) return;
-  if (claim(static_cast<uint32_t>(owner().pid))) return;
+  if (claim(static_cast<uint32_t>(caller_sees_pid(owner().pid)))) return;
   static uint32_t next = static_cast<uint32_t>(-4097);
   while (!claim(next--)) {
   }
@@ -76,7 +70,7 @@ Result<void> NetlinkSocket::connect(const SockAddr& a) {
   if (a.len < sizeof(sa_family_t)) return Error{EINVAL};
   if (a.family() == AF_UNSPEC) return {};
   const sockaddr_nl nl = TRY(netlink_address(a));
-  if (nl.nl_pid != 0 && !net_capable(CAP_NET_ADMIN)) return Error{EPERM};
+  if (nl.nl_pid != 0 && !capable(CAP_NET_ADMIN)) return Error{EPERM};
   autobind();
   return {};
 }
@@ -99,7 +93,7 @@ Result<size_t> NetlinkSocket::send(SendMsg& m) {
   if (m.flags & MSG_OOB) return Error{EOPNOTSUPP};
   if (m.has_name) {
     const sockaddr_nl nl = TRY(netlink_address(m.name));
-    if (nl.nl_pid != 0 || nl.nl_groups != 0) return Error{net_capable(CAP_NET_ADMIN) ? ECONNREFUSED : EPERM};
+    if (nl.nl_pid != 0 || nl.nl_groups != 0) return Error{capable(CAP_NET_ADMIN) ? ECONNREFUSED : EPERM};
   }
   autobind();
   const size_t n = m.data->remaining();
@@ -126,14 +120,14 @@ void NetlinkSocket::deliver(std::vector<uint8_t> datagram) {
 
 // errno, or 0 if the request was answered.
 int NetlinkSocket::answer(const nlmsghdr& request, std::span<const uint8_t> payload) {
-  NetlinkReplies replies{replies_, request.nlmsg_seq, port_id_};
+  NetlinkReplies replies{replies_, request.nlmsg_seq, port_id_, net()};
   const bool dump = (request.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   if (protocol() == NETLINK_SOCK_DIAG) {
     if (request.nlmsg_type != SOCK_DIAG_BY_FAMILY) return EINVAL;
     return dump ? sock_diag_dump(payload, replies) : sock_diag_get(payload, replies);
   }
   const bool is_get = (request.nlmsg_type - RTM_BASE) % 4 == 2;
-  if (!is_get) return net_capable(CAP_NET_ADMIN) ? EOPNOTSUPP : EPERM;
+  if (!is_get) return capable(CAP_NET_ADMIN) ? EOPNOTSUPP : EPERM;
   if (dump) return rtnetlink_dump(request, payload, replies) ? 0 : EOPNOTSUPP;
   return rtnetlink_get(request, payload, replies);
 }

@@ -44,6 +44,7 @@ class NetlinkSocket final : public Socket {
 struct NetlinkReplies {
   std::deque<std::vector<uint8_t>>& out;
   uint32_t seq, port_id;
+  const NetNamespace& net;  // of the socket that asks
 };
 // False: unknown request.
 bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, NetlinkReplies& r);

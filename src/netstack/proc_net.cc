@@ -40,18 +40,18 @@ std::string show_tcp_family(int family) {
            "rx_queue tr "
            "tm->when retrnsmt   uid  timeout inode\n";
   int n = 0;
-  for (const TcpEntry& l : list_tcp(family)) {
+  for (const TcpEntry& l : list_tcp(*caller_net(), family)) {
     std::string line = fmt::format("{:4}: {} {} {:02X} {:08X}:{:08X} ", n++, hex(l.local, family),
                                    hex(l.remote, family), static_cast<int>(l.state), l.tx, l.rx);
     if (l.state == TcpState::time_wait)
       line += fmt::format("03:{:08X} 00000000     0        0 0 3 {}",
                           l.timer_left_ns * USER_HZ_NR / SECOND_NS, pointer(l.local.port));
     else if (l.state == TcpState::listen)
-      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 100 0 0 10 0", l.uid, l.ino,
-                          pointer(l.ino));
+      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 100 0 0 10 0", caller_sees_uid(l.uid),
+                          l.ino, pointer(l.ino));
     else
-      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 20 4 0 10 -1", l.uid, l.ino,
-                          pointer(l.ino));
+      line += fmt::format("00:00000000 00000000 {:5}        0 {} 1 {} 20 4 0 10 -1", caller_sees_uid(l.uid),
+                          l.ino, pointer(l.ino));
     out += v4 ? fmt::format("{:<149}\n", line) : line + "\n";
   }
   return out;
@@ -67,13 +67,13 @@ std::string show_datagrams(int family) {
          : "  sl  local_address                         remote_address                        st tx_queue "
            "rx_queue tr "
            "tm->when retrnsmt   uid  timeout inode ref pointer drops\n";
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     auto* udp = dynamic_cast<T*>(&s);
     if (udp == nullptr || s.family() != family || udp->port_number() == 0) return;
     const std::string line = fmt::format(
         "{:5}: {} {} {:02X} 00000000:{:08X} 00:00000000 00000000 {:5}        0 {} 2 {} {}",
         udp->port_number(), hex(udp->local(), family), hex(udp->remote(), family), udp->connected() ? 1 : 7,
-        udp->queued_bytes(), s.owner().euid, s.ino(), pointer(s.ino()), udp->drops());
+        udp->queued_bytes(), caller_sees_uid(s.owner().euid), s.ino(), pointer(s.ino()), udp->drops());
     out += v4 ? fmt::format("{:<127}\n", line) : line + "\n";
   });
   return out;
@@ -81,7 +81,7 @@ std::string show_datagrams(int family) {
 
 std::string show_unix() {
   std::string out = "Num       RefCount Protocol Flags    Type St Inode Path\n";
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     auto* u = dynamic_cast<UnixSocket*>(&s);
     if (u == nullptr) return;
     const bool listening = u->state() == UnixSocket::State::listening;
@@ -105,7 +105,7 @@ std::string show_unix() {
 std::string show_netlink() {
   std::string out =
       "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n";
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     auto* n = dynamic_cast<NetlinkSocket*>(&s);
     if (n == nullptr || n->port_id() == 0) return;
     out += fmt::format("{} {:<3} {:<10} {:08x} {:<8} {:<8} {:<5} {:<8} {:<8} {:<8}\n", pointer(s.ino()),
@@ -115,7 +115,7 @@ std::string show_netlink() {
 }
 
 std::string show_dev() {
-  const auto& c = lwip::lo_counters();
+  const lwip::LoCounters c = caller_net()->initial ? lwip::lo_counters() : lwip::LoCounters{};
   return "Inter-|   Receive                                                |  Transmit\n"
          " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo "
          "colls "
@@ -126,14 +126,18 @@ std::string show_dev() {
 }
 
 std::string show_route() {
+  if (!caller_net()->initial) return "";  // there is no table yet
   const auto line = [](std::string_view text) { return fmt::format("{:<127}\n", text); };
   return line("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT") +
          line("lo\t000000E0\t00000000\t0001\t0\t0\t0\t000000F0\t0\t0\t0");  // multicast
 }
 
-std::string show_if_inet6() { return "00000000000000000000000000000001 01 80 10 80       lo\n"; }
+std::string show_if_inet6() {
+  return caller_net()->initial ? "00000000000000000000000000000001 01 80 10 80       lo\n" : "";
+}
 
 std::string show_ipv6_route() {
+  if (!caller_net()->initial) return "";
   const std::string zero(32, '0');
   return "00000000000000000000000000000001 80 " + zero + " 00 " + zero +
          " 00000000 00000002 00000000 80200001       lo\n" + zero + " 00 " + zero + " 00 " + zero +
@@ -146,7 +150,7 @@ struct SocketCounts {
 };
 SocketCounts count_sockets() {
   SocketCounts n;
-  for_each_socket([&](Socket& s) {
+  for_each_socket(*caller_net(), [&](Socket& s) {
     n.all++;
     const int v6 = s.family() == AF_INET6;
     if (auto* t = dynamic_cast<TcpSocket*>(&s)) {
@@ -164,7 +168,7 @@ std::string show_sockstat() {
   return fmt::format(
       "sockets: used {}\nTCP: inuse {} orphan 0 tw {} alloc {} mem 0\nUDP: inuse {} mem 0\nUDPLITE: inuse 0\n"
       "RAW: inuse 0\nFRAG: inuse 0 memory 0\n",
-      n.all, n.tcp[0], tcp_table().time_wait().size(), n.tcp_allocated, n.udp[0]);
+      n.all, n.tcp[0], caller_net()->initial ? tcp_table().time_wait().size() : 0, n.tcp_allocated, n.udp[0]);
 }
 
 std::string show_sockstat6() {

@@ -21,9 +21,10 @@ void put_link(const NetlinkReplies& r, uint16_t flags, std::vector<uint8_t>* out
   ifinfomsg info{};
   info.ifi_type = ARPHRD_LOOPBACK;
   info.ifi_index = LO_IFINDEX;
-  info.ifi_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP;
+  const bool up = r.net.initial;
+  info.ifi_flags = up ? IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP : IFF_LOOPBACK;
   NetlinkMessage m(RTM_NEWLINK, flags, r, info);
-  const auto& counters = lwip::lo_counters();
+  const lwip::LoCounters counters = up ? lwip::lo_counters() : lwip::LoCounters{};
   rtnl_link_stats64 stats{};
   stats.rx_packets = stats.tx_packets = counters.packets;
   stats.rx_bytes = stats.tx_bytes = counters.bytes;
@@ -33,7 +34,7 @@ void put_link(const NetlinkReplies& r, uint16_t flags, std::vector<uint8_t>* out
   const uint8_t no_address[6] = {};
   m.text(IFLA_IFNAME, "lo")
       .attr(IFLA_TXQLEN, uint32_t{1000})
-      .attr(IFLA_OPERSTATE, uint8_t{0})
+      .attr(IFLA_OPERSTATE, static_cast<uint8_t>(up ? IF_OPER_UNKNOWN : IF_OPER_DOWN))
       .attr(IFLA_LINKMODE, uint8_t{0})
       .attr(IFLA_MTU, uint32_t{LO_MTU})
       .attr(IFLA_GROUP, uint32_t{0})
@@ -41,7 +42,7 @@ void put_link(const NetlinkReplies& r, uint16_t flags, std::vector<uint8_t>* out
       .attr(IFLA_NUM_TX_QUEUES, uint32_t{1})
       .attr(IFLA_NUM_RX_QUEUES, uint32_t{1})
       .attr(IFLA_CARRIER, uint8_t{1})
-      .text(IFLA_QDISC, "noqueue")
+      .text(IFLA_QDISC, up ? "noqueue" : "noop")
       .attr(IFLA_CARRIER_CHANGES, uint32_t{0})
       .attr(IFLA_ADDRESS, no_address)
       .attr(IFLA_BROADCAST, no_address)
@@ -130,12 +131,12 @@ bool rtnetlink_dump(const nlmsghdr& request, std::span<const uint8_t> payload, N
       break;
     case RTM_GETADDR:
       for (int f : {AF_INET, AF_INET6})
-        if (wants(f)) put_address(r, f, &out);
+        if (r.net.initial && wants(f)) put_address(r, f, &out);
       break;
     case RTM_GETROUTE:
       for (const LocalRoute& route : LOCAL_ROUTES) {
         const auto filter = opt_as<rtmsg>(payload).rtm_table;
-        if (wants(route.family) && (filter == RT_TABLE_UNSPEC || filter == route.table))
+        if (r.net.initial && wants(route.family) && (filter == RT_TABLE_UNSPEC || filter == route.table))
           put_route(r, route, &out);
       }
       break;

@@ -61,14 +61,14 @@ inet_diag_msg inet_message(int family, const TcpEntry& e) {
   msg.idiag_rqueue = static_cast<uint32_t>(e.rx);
   msg.idiag_wqueue =
       static_cast<uint32_t>(e.state == TcpState::listen ? static_cast<size_t>(e.backlog) : e.tx);
-  msg.idiag_uid = e.uid;
+  msg.idiag_uid = caller_sees_uid(e.uid);
   msg.idiag_inode = static_cast<uint32_t>(e.ino);
   return msg;
 }
 
-std::vector<TcpEntry> list_udp(int family) {
+std::vector<TcpEntry> list_udp(const NetNamespace& net, int family) {
   std::vector<TcpEntry> out;
-  for_each_socket([&](Socket& s) {
+  for_each_socket(net, [&](Socket& s) {
     auto* udp = dynamic_cast<UdpSocket*>(&s);
     if (udp == nullptr || s.family() != family || udp->port_number() == 0) return;
     out.push_back({udp->local(), udp->remote(), udp->connected() ? TcpState::established : TcpState::close, 0,
@@ -80,8 +80,8 @@ std::vector<TcpEntry> list_udp(int family) {
 void dump_inet(const inet_diag_req_v2& req, NetlinkReplies& r) {
   const int family = req.sdiag_family;
   std::vector<TcpEntry> entries;
-  if (req.sdiag_protocol == IPPROTO_TCP) entries = list_tcp(family);
-  if (req.sdiag_protocol == IPPROTO_UDP) entries = list_udp(family);
+  if (req.sdiag_protocol == IPPROTO_TCP) entries = list_tcp(r.net, family);
+  if (req.sdiag_protocol == IPPROTO_UDP) entries = list_udp(r.net, family);
   Dump dump(r);
   for (const TcpEntry& e : entries) {
     if (!(req.idiag_states & (1u << static_cast<int>(e.state)))) continue;
@@ -132,13 +132,13 @@ NetlinkMessage unix_message(UnixSocket& u, uint32_t show, uint16_t flags, const 
     m.attr(UNIX_DIAG_RQLEN, lengths);
   }
   m.attr(UNIX_DIAG_SHUTDOWN, uint8_t{0});
-  if (show & UDIAG_SHOW_UID) m.attr(UNIX_DIAG_UID, u.owner().euid);
+  if (show & UDIAG_SHOW_UID) m.attr(UNIX_DIAG_UID, caller_sees_uid(u.owner().euid));
   return m;
 }
 
 void dump_unix(const unix_diag_req& req, NetlinkReplies& r) {
   Dump dump(r);
-  for_each_socket([&](Socket& s) {
+  for_each_socket(r.net, [&](Socket& s) {
     auto* u = dynamic_cast<UnixSocket*>(&s);
     if (u == nullptr || !(req.udiag_states & (1u << static_cast<int>(unix_state(*u))))) return;
     NetlinkMessage m = unix_message(*u, req.udiag_show, NLM_F_MULTI, r);
@@ -173,7 +173,7 @@ int sock_diag_get(std::span<const uint8_t> payload, NetlinkReplies& r) {
   const auto req = opt_as<unix_diag_req>(payload);
   if (req.udiag_ino == 0) return EINVAL;
   UnixSocket* found = nullptr;
-  for_each_socket([&](Socket& s) {
+  for_each_socket(r.net, [&](Socket& s) {
     auto* u = dynamic_cast<UnixSocket*>(&s);
     if (u != nullptr && static_cast<uint32_t>(u->ino()) == req.udiag_ino) found = u;
   });

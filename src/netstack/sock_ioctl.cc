@@ -37,13 +37,13 @@ struct GuestIfconf {
   UserAddr buf;
 };
 
-SysResult get_ifconf(Task& t, uint64_t arg) {
+SysResult get_ifconf(Task& t, bool up, uint64_t arg) {
   auto conf = TRY(t.mem().get(UserPtr<GuestIfconf>{arg}));
   ifreq lo = lo_request();
   lo.ifr_addr = inet_sockaddr(INADDR_LOOPBACK);
   if (conf.buf == 0) {
-    conf.len = IFREQ_SIZE;
-  } else if (conf.len >= static_cast<int32_t>(IFREQ_SIZE)) {
+    conf.len = up ? IFREQ_SIZE : 0;
+  } else if (up && conf.len >= static_cast<int32_t>(IFREQ_SIZE)) {
     TRY(t.mem().put(UserPtr<ifreq>{conf.buf}, lo));
     conf.len = IFREQ_SIZE;
   } else {
@@ -76,16 +76,17 @@ bool is_change(unsigned long cmd) {
 }
 
 // Fills in the answer of a SIOCGIF* request about lo. ENOTTY: not one of them.
-Result<void> answer_lo(unsigned long cmd, int family, ifreq* r) {
+Result<void> answer_lo(unsigned long cmd, int family, bool up, ifreq* r) {
   switch (cmd) {
     case SIOCGIFFLAGS:
-      r->ifr_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING;
+      r->ifr_flags = up ? IFF_UP | IFF_LOOPBACK | IFF_RUNNING : IFF_LOOPBACK;
       return {};
     case SIOCGIFADDR:
     case SIOCGIFDSTADDR:
     case SIOCGIFBRDADDR:
     case SIOCGIFNETMASK:
       if (family != AF_INET) return Error{family == AF_INET6 ? EINVAL : ENOTTY};
+      if (!up && r->ifr_name[0] != 0) return Error{EADDRNOTAVAIL};
       r->ifr_addr = inet_sockaddr(cmd == SIOCGIFNETMASK   ? 0xff000000
                                   : cmd == SIOCGIFBRDADDR ? 0
                                                           : INADDR_LOOPBACK);
@@ -137,16 +138,16 @@ SysResult Socket::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
       if (id == INT32_MIN) return Error{EINVAL};
       AsyncOwner& o = async_owner(*this);
       o.type = id < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-      o.id = std::abs(id);
+      o.id = t.kernel_pid(std::abs(id));
       return 0;
     }
     case FIOGETOWN:
     case SIOCGPGRP: {
       const AsyncOwner& o = async_owner(*this);
-      return put_int(o.type == F_OWNER_PGRP ? -o.id : o.id);
+      return put_int(o.type == F_OWNER_PGRP ? -t.shown_pid(o.id) : t.shown_pid(o.id));
     }
     case SIOCGIFCONF:
-      return get_ifconf(t, arg);
+      return get_ifconf(t, net_->initial, arg);
     case SIOCGIFNAME: {
       auto r = TRY(t.mem().get(UserPtr<ifreq>{arg}));
       if (r.ifr_ifindex != LO_IFINDEX) return Error{ENODEV};
@@ -159,13 +160,13 @@ SysResult Socket::ioctl(Task& t, unsigned long cmd, uint64_t arg) {
   }
   const bool takes_ifreq = cmd != SIOCADDRT && cmd != SIOCDELRT;
   if (is_change(cmd) && takes_ifreq) TRY(t.mem().get(UserPtr<ifreq>{arg}));
-  if (is_change(cmd)) return Error{net_capable(CAP_NET_ADMIN) ? EOPNOTSUPP : EPERM};
+  if (is_change(cmd)) return Error{capable(CAP_NET_ADMIN) ? EOPNOTSUPP : EPERM};
   ifreq scratch{};
-  TRY(answer_lo(cmd, family_, &scratch));  // ENOTTY goes before EFAULT and ENODEV
+  TRY(answer_lo(cmd, family_, net_->initial, &scratch));  // ENOTTY goes before EFAULT and ENODEV
   auto r = TRY(t.mem().get(UserPtr<ifreq>{arg}));
   r.ifr_name[IFNAMSIZ - 1] = 0;
   if (std::string_view(r.ifr_name) != "lo") return Error{ENODEV};
-  TRY(answer_lo(cmd, family_, &r));
+  TRY(answer_lo(cmd, family_, net_->initial, &r));
   TRY(t.mem().put(UserPtr<ifreq>{arg}, r));
   return 0;
 }

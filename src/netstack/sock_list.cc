@@ -7,9 +7,9 @@ namespace starry {
 
 namespace {}
 
-std::vector<TcpEntry> list_tcp(int family) {
+std::vector<TcpEntry> list_tcp(const NetNamespace& net, int family) {
   std::vector<TcpEntry> lines;
-  for_each_socket([&](Socket& s) {
+  for_each_socket(net, [&](Socket& s) {
     auto* tcp = dynamic_cast<TcpSocket*>(&s);
     if (tcp == nullptr || s.family() != family) return;
     const TcpState state = tcp->state();
@@ -19,6 +19,7 @@ std::vector<TcpEntry> list_tcp(int family) {
     if (state == TcpState::syn_sent)
       lines.push_back({tcp->local(), tcp->remote(), state, 1, 0, s.owner().euid, s.ino()});
   });
+  if (!net.initial) return lines;  // nobody is connected there
   for (const auto& [pair, link] : tcp_table().connections()) {
     const int side = link->addr(TcpLink::CLIENT) == pair.first ? TcpLink::CLIENT : TcpLink::SERVER;
     if (link->family(side) != family) continue;

@@ -17,6 +17,6 @@ struct TcpEntry {
   int backlog = 0;             // listeners
   bool v6only = false;
 };
-std::vector<TcpEntry> list_tcp(int family);
+std::vector<TcpEntry> list_tcp(const NetNamespace& net, int family);
 
 }  // namespace starry

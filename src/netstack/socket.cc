@@ -17,8 +17,13 @@ auto& all_sockets() {
 }
 }  // namespace
 
-Socket::Socket(int family, int type, int protocol)
-    : File(O_RDWR), family_(family), type_(type), protocol_(protocol), owner_(net_caller()) {
+Socket::Socket(int family, int type, int protocol, Ref<NetNamespace> net)
+    : File(O_RDWR),
+      family_(family),
+      type_(type),
+      protocol_(protocol),
+      owner_(net_caller()),
+      net_(std::move(net)) {
   attr_.dev = SOCKFS_DEV;
   attr_.ino = alloc_anon_ino();
   attr_.mode = S_IFSOCK | 0777;
@@ -29,6 +34,11 @@ Socket::Socket(int family, int type, int protocol)
 
 void for_each_socket(const std::function<void(Socket&)>& fn) {
   for (Socket& s : all_sockets()) fn(s);
+}
+
+void for_each_socket(const NetNamespace& net, const std::function<void(Socket&)>& fn) {
+  for (Socket& s : all_sockets())
+    if (&s.net() == &net) fn(s);
 }
 
 Result<size_t> Socket::read(IoVec& to, int64_t*, int flags) {

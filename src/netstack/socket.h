@@ -16,6 +16,7 @@
 #include "emulated_kernel/fd/file.h"
 #include "emulated_kernel/sync/wait.h"
 #include "netstack/caller.h"
+#include "netstack/net_namespace.h"
 #include "netstack/sockaddr.h"
 
 namespace starry {
@@ -24,6 +25,8 @@ struct ScmCreds {  // struct ucred
   int32_t pid = 0;
   uint32_t uid = 0, gid = 0;
   bool operator==(const ScmCreds&) const = default;
+  // Kernel-wide as they are kept; user space gets them like this.
+  ScmCreds shown() const { return {caller_sees_pid(pid), caller_sees_uid(uid), caller_sees_gid(gid)}; }
 };
 
 // One ancillary item (cmsg(3)).
@@ -77,13 +80,14 @@ class Socket
     : public File,
       public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  Socket(int family, int type, int protocol);
+  Socket(int family, int type, int protocol, Ref<NetNamespace> net = caller_net());
 
   int family() const { return family_; }
   int type() const { return type_; }
   int protocol() const { return protocol_; }
   uint64_t ino() const { return attr_.ino; }
   const NetCaller& owner() const { return owner_; }
+  NetNamespace& net() const { return *net_; }
 
   // The calls of the man pages' section 2. Blocking unless O_NONBLOCK is set.
   virtual Result<void> bind(const SockAddr&) { return Error{EOPNOTSUPP}; }
@@ -117,6 +121,7 @@ class Socket
   SockOptions opt;
 
  protected:
+  bool capable(int cap) const { return net_capable(cap, *net_); }
   // SOL_SOCKET rows; the rest of set_option / get_option is the family's.
   Result<void> set_socket_option(int name, std::span<const uint8_t> value);
   Result<std::vector<uint8_t>> get_socket_option(int name, size_t max);
@@ -162,6 +167,7 @@ class Socket
   int family_, type_, protocol_;
   Kstat attr_;  // fstat(2)
   NetCaller owner_;
+  Ref<NetNamespace> net_;
 };
 
 // socket(2) without the descriptor. EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPERM, EINVAL.
@@ -174,5 +180,6 @@ std::string socket_protocol_name(const File& f);
 
 // Every live socket, for /proc/net and SOCK_DIAG.
 void for_each_socket(const std::function<void(Socket&)>& fn);
+void for_each_socket(const NetNamespace& net, const std::function<void(Socket&)>& fn);
 
 }  // namespace starry

@@ -92,7 +92,7 @@ Result<void> InetSocket::set_ip_option(int name, OptIn value) {
       ip.freebind = on;
       return {};
     case IP_TRANSPARENT:
-      if (on && !net_capable(CAP_NET_ADMIN) && !net_capable(CAP_NET_RAW)) return Error{EPERM};
+      if (on && !capable(CAP_NET_ADMIN) && !capable(CAP_NET_RAW)) return Error{EPERM};
       ip.transparent = on;
       return {};
     case IP_BIND_ADDRESS_NO_PORT:

@@ -90,7 +90,7 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       opt.no_check = on;
       break;
     case SO_PRIORITY:
-      if ((v < 0 || v > 6) && !net_capable(CAP_NET_ADMIN)) return Error{EPERM};
+      if ((v < 0 || v > 6) && !capable(CAP_NET_ADMIN)) return Error{EPERM};
       opt.priority = v;
       break;
     case SO_LINGER: {
@@ -133,7 +133,7 @@ Result<void> Socket::set_socket_option(int name, OptIn value) {
       opt.timestamp = false;
       break;
     case SO_MARK:
-      if (!net_capable(CAP_NET_ADMIN)) return Error{EPERM};
+      if (!capable(CAP_NET_ADMIN)) return Error{EPERM};
       opt.mark = v;
       break;
     case SO_RXQ_OVFL:
@@ -194,7 +194,7 @@ Result<OptOut> Socket::get_socket_option(int name, size_t max) {
       return opt_of_int(opt.passcred);
     case SO_PEERCRED: {
       const auto creds = peer_creds();
-      return opt_bytes(creds.value_or(ScmCreds{0, ~0u, ~0u}));
+      return opt_bytes(creds ? creds->shown() : ScmCreds{0, ~0u, ~0u});
     }
     case SO_RCVLOWAT:
       return opt_of_int(opt.rcvlowat);

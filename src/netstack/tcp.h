@@ -21,7 +21,7 @@ inline constexpr int SYN_RETRIES = 6;  // net.ipv4.tcp_syn_retries
 
 class TcpSocket final : public InetSocket, public TcpInitiator {
  public:
-  explicit TcpSocket(int family);
+  explicit TcpSocket(int family, const Ref<NetNamespace>& net = caller_net());
   ~TcpSocket() override;
 
   Result<void> listen(int backlog) override;

@@ -11,7 +11,8 @@ constexpr int SNDBUF_INITIAL = 16384, RCVBUF_INITIAL = 131072;  // net.ipv4.tcp_
 constexpr int SNDBUF_TUNED = 2626560;                           // what auto-tuning makes of it on lo
 }  // namespace
 
-TcpSocket::TcpSocket(int family) : InetSocket(family, SOCK_STREAM, IPPROTO_TCP, tcp_ports()) {
+TcpSocket::TcpSocket(int family, const Ref<NetNamespace>& net)
+    : InetSocket(family, SOCK_STREAM, IPPROTO_TCP, net->tcp_ports(), net) {
   opt.sndbuf = SNDBUF_INITIAL;
   opt.rcvbuf = RCVBUF_INITIAL;
 }
@@ -77,6 +78,7 @@ Result<void> TcpSocket::listen(int backlog) {
   // Two SO_REUSEADDR sockets may be bound to one port, but only one may listen.
   auto open_lwip = [&]() -> Result<void> {
     if (ports_.conflicts(*port_, local_.port)) return Error{EADDRINUSE};
+    if (!net().initial) return {};  // nobody can come
     lwip_listen_ = std::make_unique<lwip::TcpListen>();
     return lwip_listen_->open(local_, ip.v6only);
   };
@@ -88,7 +90,7 @@ Result<void> TcpSocket::listen(int backlog) {
   }
   phase_ = Phase::listening;
   shutdown_ = 0;
-  tcp_table().add_listener(*this);
+  if (net().initial) tcp_table().add_listener(*this);
   return {};
 }
 
@@ -104,7 +106,7 @@ void TcpSocket::stop_listening() {
 }
 
 Ref<TcpSocket> TcpSocket::make_child() {
-  auto child = make_ref<TcpSocket>(family());
+  auto child = make_ref<TcpSocket>(family(), Ref<NetNamespace>(&net()));
   child->opt = opt;
   child->ip = ip;
   child->tcp = tcp;

@@ -52,13 +52,14 @@ UdpSocket* UdpSocket::find(const Endpoint& to, const Endpoint& from) {
   return group[EndpointPairHash{}({to, from}) % group.size()];
 }
 
-UdpSocket::UdpSocket(int family) : InetDatagramSocket(family, IPPROTO_UDP, udp_ports()) {}
+UdpSocket::UdpSocket(int family) : InetDatagramSocket(family, IPPROTO_UDP, caller_net()->udp_ports()) {}
 
 UdpSocket::~UdpSocket() {
   if (registered_port_ != 0) std::erase(sockets()[registered_port_], this);
 }
 
 Result<void> UdpSocket::after_bind() {
+  if (!net().initial) return {};  // nobody can send
   TRY(lwip_port_.open(local_.port));
   registered_port_ = local_.port;
   sockets()[registered_port_].push_back(this);

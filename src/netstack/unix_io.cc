@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "emulated_kernel/task/user_namespace.h"
 #include "netstack/sockopt.h"
 #include "netstack/unix_socket.h"
 
@@ -9,7 +10,6 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t OVERFLOW_ID = 65534;  // uid and gid when nobody asked for credentials
 constexpr size_t STREAM_MESSAGE_MAX = 64 * 1024;
 
 // What a message counts for in the sender's buffer (sk_buff::truesize).
@@ -140,8 +140,8 @@ Result<size_t> UnixSocket::send_message(SendMsg& m) {
 
 void UnixSocket::add_creds(RecvMsg& m, const UnixMessage& msg) const {
   if (!opt.passcred) return;
-  m.control.push_back(
-      {SOL_SOCKET, SCM_CREDENTIALS, opt_bytes(msg.creds.value_or(ScmCreds{0, OVERFLOW_ID, OVERFLOW_ID}))});
+  m.control.push_back({SOL_SOCKET, SCM_CREDENTIALS,
+                       opt_bytes(msg.creds.value_or(ScmCreds{0, OVERFLOW_ID, OVERFLOW_ID}).shown())});
 }
 
 void UnixSocket::after_dequeue() {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 namespace starry {
 
@@ -12,12 +11,6 @@ namespace {
 
 constexpr uint32_t PATH_OFFSET = offsetof(sockaddr_un, sun_path);
 constexpr int MAX_DGRAM_QLEN = 10;  // net.unix.max_dgram_qlen
-
-// Abstract names, by everything behind sun_family.
-std::map<std::string, UnixSocket*>& abstract_names() {
-  static std::map<std::string, UnixSocket*> map;
-  return map;
-}
 
 std::string raw_name(const SockAddr& a) {
   return {reinterpret_cast<const char*>(a.bytes.data()) + PATH_OFFSET, a.len - PATH_OFFSET};
@@ -41,8 +34,10 @@ SockAddr shown(const SockAddr& name) {
 
 }  // namespace
 
-UnixSocket::UnixSocket(int type, int protocol)
-    : Socket(AF_UNIX, type, protocol), backlog_(MAX_DGRAM_QLEN), account_(make_ref<UnixSendAccount>()) {
+UnixSocket::UnixSocket(int type, int protocol, Ref<NetNamespace> net)
+    : Socket(AF_UNIX, type, protocol, std::move(net)),
+      backlog_(MAX_DGRAM_QLEN),
+      account_(make_ref<UnixSendAccount>()) {
   account_->owner = this;
 }
 
@@ -51,8 +46,8 @@ UnixSocket::~UnixSocket() {
   if (path_) caller_unbind_unix(path_);
   if (name_.len > 0 && is_abstract(name_)) {
     // Accepted sockets show their listener's name without owning it.
-    const auto it = abstract_names().find(raw_name(name_));
-    if (it != abstract_names().end() && it->second == this) abstract_names().erase(it);
+    const auto it = net().abstract_names.find(raw_name(name_));
+    if (it != net().abstract_names.end() && it->second == this) net().abstract_names.erase(it);
   }
   const bool unread = !queue_.empty();
   for (UnixSocket* other : std::vector<UnixSocket*>(linked_to_us_)) {
@@ -106,7 +101,7 @@ Result<void> UnixSocket::bind(const SockAddr& a) {
   TRY(check_address(a));
   if (is_abstract(a)) {
     if (name_.len > 0) return Error{EINVAL};
-    if (!abstract_names().emplace(raw_name(a), this).second) return Error{EADDRINUSE};
+    if (!net().abstract_names.emplace(raw_name(a), this).second) return Error{EADDRINUSE};
     name_ = a;
     return {};
   }
@@ -134,7 +129,7 @@ Result<void> UnixSocket::autobind() {
     const std::string digits = fmt::format("{:05x}", next++ & 0xfffff);
     std::copy(digits.begin(), digits.end(), un.sun_path + 1);
     const SockAddr a = SockAddr::from(un, static_cast<uint32_t>(PATH_OFFSET + 1 + digits.size()));
-    if (!abstract_names().emplace(raw_name(a), this).second) continue;
+    if (!net().abstract_names.emplace(raw_name(a), this).second) continue;
     name_ = a;
     return {};
   }
@@ -145,8 +140,8 @@ Result<UnixSocket*> UnixSocket::find(const SockAddr& a) const {
   TRY(check_address(a));
   UnixSocket* found;
   if (is_abstract(a)) {
-    const auto it = abstract_names().find(raw_name(a));
-    if (it == abstract_names().end()) return Error{ECONNREFUSED};
+    const auto it = net().abstract_names.find(raw_name(a));
+    if (it == net().abstract_names.end()) return Error{ECONNREFUSED};
     found = it->second;
   } else {
     UnixBinding* binding = TRY(caller_find_unix(raw_name(a).c_str()));
@@ -221,7 +216,7 @@ Result<void> UnixSocket::connect_stream(const SockAddr& a) {
   }
   if (state_ == State::connected) return Error{EISCONN};
   if (state_ == State::listening) return Error{EINVAL};
-  auto child = make_ref<UnixSocket>(type(), protocol());
+  auto child = make_ref<UnixSocket>(type(), protocol(), Ref<NetNamespace>(&listener->net()));
   child->opt.passcred = listener->opt.passcred;
   child->name_ = listener->name_;
   child->embryo_ = true;

@@ -37,7 +37,7 @@ struct UnixMessage {
 
 class UnixSocket final : public Socket {
  public:
-  UnixSocket(int type, int protocol);
+  UnixSocket(int type, int protocol, Ref<NetNamespace> net = caller_net());
   ~UnixSocket() override;
   static void pair_up(UnixSocket& a, UnixSocket& b);
 

@@ -19,13 +19,13 @@ struct Answer {
 };
 
 constexpr Answer ANSWERS[] = {
-    {SYS_getpid, [](const Task& t) { return static_cast<uint32_t>(t.tgid()); }},
-    {SYS_gettid, [](const Task& t) { return static_cast<uint32_t>(t.tid); }},
-    {SYS_getppid, [](const Task& t) { return static_cast<uint32_t>(t.group->parent->tgid); }},
-    {SYS_getuid, [](const Task& t) { return t.cred->uid; }},
-    {SYS_geteuid, [](const Task& t) { return t.cred->euid; }},
-    {SYS_getgid, [](const Task& t) { return t.cred->gid; }},
-    {SYS_getegid, [](const Task& t) { return t.cred->egid; }},
+    {SYS_getpid, [](const Task& t) { return static_cast<uint32_t>(t.group->own_tgid); }},
+    {SYS_gettid, [](const Task& t) { return static_cast<uint32_t>(t.own_tid); }},
+    {SYS_getppid, [](const Task& t) { return static_cast<uint32_t>(t.shown_pid(t.group->parent->tgid)); }},
+    {SYS_getuid, [](const Task& t) { return t.cred->user_ns->uid(t.cred->uid); }},
+    {SYS_geteuid, [](const Task& t) { return t.cred->user_ns->uid(t.cred->euid); }},
+    {SYS_getgid, [](const Task& t) { return t.cred->user_ns->gid(t.cred->gid); }},
+    {SYS_getegid, [](const Task& t) { return t.cred->user_ns->gid(t.cred->egid); }},
 };
 static_assert(std::size(ANSWERS) == ANSWER_COUNT);
 

@@ -11,4 +11,11 @@ Ref<FsContext> FsContext::copy() const {
   return c;
 }
 
+bool is_chrooted(const FsContext& fs) {
+  Path root = fs.root, top(fs.mounts->root, fs.mounts->root->root);
+  follow_mounts(root);
+  follow_mounts(top);
+  return root.mount != top.mount || root.dentry != top.dentry;
+}
+
 }  // namespace starry

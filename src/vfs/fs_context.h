@@ -15,4 +15,7 @@ class FsContext : public RefCounted {
   Ref<FsContext> copy() const;
 };
 
+// Is the root directory another one than the mount namespace's?
+bool is_chrooted(const FsContext& fs);
+
 }  // namespace starry

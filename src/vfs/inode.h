@@ -27,6 +27,7 @@ namespace starry {
 
 class Inode;
 class FileLocks;
+class Task;
 class UnixBinding;
 
 // One mounted file system instance. Inodes keep it alive; it keeps nothing alive.
@@ -44,6 +45,9 @@ class SuperBlock : public RefCounted {
   virtual bool keeps_whiteouts() const { return false; }
   // name_to_handle_at(2): inode numbers stand for the same file for good.
   virtual bool has_handles() const { return false; }
+  // Whose root may do things with it that root may do; from outside it, set-user-ID files and devices count
+  // for nothing.
+  Ref<const UserNamespace> user_ns = initial_user_ns();
   // Options after "rw," in /proc/mounts, with a leading comma: ",size=65536k".
   virtual std::string show_options() const { return {}; }
 
@@ -188,6 +192,11 @@ struct FileSystemType {
   bool needs_device = false;  // else "nodev" in /proc/filesystems
   // Root inode of a new superblock, or of the shared one (procfs, devpts).
   std::function<Result<Ref<Inode>>(const MountArgs&)> mount;
+  // In which user namespace `t` must have CAP_SYS_ADMIN to mount it; null: in the initial one
+  // (FS_USERNS_MOUNT).
+  const UserNamespace& (*ruler)(const Task& t) = nullptr;
+  // It shows the system: a less privileged mount namespace gets it only if it has one already, and all of it.
+  bool revealing = false;
 };
 // Called once per type by the file system's init function, before the first mount.
 void register_filesystem(FileSystemType type);

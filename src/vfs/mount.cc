@@ -1,24 +1,24 @@
 #include "vfs/mount.h"
 
+#include <linux/sched.h>
 #include <sys/mount.h>
 
 #include <algorithm>
 #include <map>
 
+#include "emulated_kernel/task/user_namespace.h"
 #include "vfs/fs_context.h"
 
 namespace starry {
 
 namespace {
 
-// Numbers of namespaces: Linux's of the initial one, and what it begins with for others.
-constexpr uint64_t INITIAL_NS_INO = 4026531841, FIRST_NS_INO = 4026532200;
+constexpr uint64_t INITIAL_MOUNT_NS_INO = 4026531841;
 
 struct MountTable {
   Ref<MountNamespace> initial;
   std::map<std::pair<const Mount*, const Dentry*>, Mount*> at;  // topmost mount on a place
   int last_id = 20;
-  uint64_t next_ns_ino = FIRST_NS_INO;
 };
 
 MountTable& table() {
@@ -63,6 +63,9 @@ void unhook_tree(Mount& m) {
 
 }  // namespace
 
+MountNamespace::MountNamespace(Ref<Mount> top, Ref<const UserNamespace> owner, uint64_t number)
+    : Namespace(CLONE_NEWNS, std::move(owner), number), root(std::move(top)) {}
+
 MountNamespace::~MountNamespace() {
   const std::vector<Ref<Mount>> all = tree_of(*root);
   for (size_t i = all.size(); i-- > 1;) unhook(*all[i]);
@@ -94,18 +97,28 @@ void detach_mounts_on(const Dentry& d) {
 
 MountNamespace* initial_mounts() { return table().initial.get(); }
 
-void unshare_mounts(FsContext& fs) {
+void unshare_mounts(FsContext& fs, const Ref<const UserNamespace>& owner) {
+  const bool less_privileged = owner != fs.mounts->owner_ref();
   std::map<const Mount*, Ref<Mount>> copies;
   for (const Ref<Mount>& m : tree_of(*fs.mounts->root)) {
     auto copy = make_ref<Mount>(m->sb, m->root, m->source, m->flags);
+    copy->locked = m->locked || (less_privileged && m->parent);
+    copy->locked_flags = m->locked_flags | (less_privileged ? m->flags | MS_NOATIME : 0);
     if (m->parent) hook(*copy, copies.at(m->parent.get()), m->mountpoint);
     copies.emplace(m.get(), std::move(copy));
   }
   Ref<Mount> root = copies.at(fs.mounts->root.get());
   root->attached = true;
-  fs.mounts = make_ref<MountNamespace>(std::move(root), table().next_ns_ino++);
+  fs.mounts = make_ref<MountNamespace>(std::move(root), owner);
   for (Path* p : {&fs.root, &fs.cwd})
     if (auto it = copies.find(p->mount.get()); it != copies.end()) p->mount = it->second;
+}
+
+void enter_mounts(FsContext& fs, Ref<MountNamespace> ns) {
+  Path top(ns->root, ns->root->root);
+  follow_mounts(top);
+  fs.mounts = std::move(ns);
+  fs.root = fs.cwd = top;
 }
 
 Mount::Mount(Ref<SuperBlock> s, Ref<Dentry> r, std::string src, unsigned long f)
@@ -146,7 +159,7 @@ Result<Path> set_root_mount(Ref<Inode> root, std::string source, unsigned long f
   Ref<SuperBlock> sb(&root->sb());
   auto m = make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source), flags);
   m->attached = true;
-  table().initial = make_ref<MountNamespace>(m, INITIAL_NS_INO);
+  table().initial = make_ref<MountNamespace>(m, initial_user_ns(), INITIAL_MOUNT_NS_INO);
   return Path(m, m->root);
 }
 
@@ -161,7 +174,7 @@ Result<Ref<Mount>> attach_mount(const Path& where, Ref<Mount> m) {
 }
 
 Result<void> detach_mount(Mount& m, bool lazy) {
-  if (!m.attached || !m.parent) return Error{EINVAL};
+  if (!m.attached || !m.parent || m.locked) return Error{EINVAL};
   if (!lazy && (!m.children.empty() || m.ref_count() > 1)) return Error{EBUSY};
   Ref<Mount> keep(&m);
   unhook_tree(m);
@@ -169,7 +182,7 @@ Result<void> detach_mount(Mount& m, bool lazy) {
 }
 
 Result<void> move_mount(Mount& m, const Path& where) {
-  if (!m.attached || !m.parent) return Error{EINVAL};
+  if (!m.attached || !m.parent || m.locked) return Error{EINVAL};
   if (m.root->inode()->is_dir() != where.dentry->inode()->is_dir()) return Error{EINVAL};
   for (const Mount* p = where.mount.get(); p != nullptr; p = p->parent.get())
     if (p == &m) return Error{ELOOP};
@@ -183,6 +196,7 @@ Result<void> pivot_mounts(MountNamespace& ns, const Path& new_root, const Path& 
   Mount& m = *new_root.mount;
   if (!m.attached || new_root.dentry != m.root) return Error{EINVAL};
   if (&m == ns.root.get()) return Error{EBUSY};
+  if (m.locked) return Error{EINVAL};
   Ref<Mount> old = ns.root, keep(&m);
   unhook(m);
   m.attached = true;

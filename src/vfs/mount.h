@@ -6,6 +6,7 @@
 
 #include "emulated_kernel/base/ref.h"
 #include "emulated_kernel/base/result.h"
+#include "emulated_kernel/task/namespace.h"
 #include "vfs/dentry.h"
 #include "vfs/inode.h"
 #include "vfs/path.h"
@@ -27,6 +28,10 @@ class Mount final : public RefCounted {
   Ref<Dentry> mountpoint;  // in parent
   std::vector<Ref<Mount>> children;
   bool attached = false;
+  // In the copy of the tree that a less privileged user namespace got: neither may it be taken away, which
+  // would show what is below, nor may these flags change (mount_namespaces(7)).
+  bool locked = false;
+  unsigned long locked_flags = 0;
 
   bool read_only() const;  // MS_RDONLY here
   // "rw,nosuid,nodev" and the superblock's options, as /proc/mounts shows them.
@@ -35,14 +40,13 @@ class Mount final : public RefCounted {
 
 // A mount tree of its own (CLONE_NEWNS). Propagation is always private: what is mounted in one namespace is
 // not seen in the others.
-class MountNamespace final : public RefCounted {
+class MountNamespace final : public Namespace {
  public:
-  MountNamespace(Ref<Mount> top, uint64_t number) : root(std::move(top)), ino(number) {}
+  MountNamespace(Ref<Mount> top, Ref<const UserNamespace> owner, uint64_t number = 0);
   ~MountNamespace() override;  // takes the tree apart
   bool contains(const Mount& m) const;
 
   Ref<Mount> root;
-  const uint64_t ino;  // of /proc/PID/ns/mnt
 };
 // The first one, in which programs begin; null before vfs_mount_root.
 MountNamespace* initial_mounts();
@@ -50,8 +54,10 @@ MountNamespace* initial_mounts();
 bool is_mountpoint(const MountNamespace& ns, const Dentry& d);
 // `d` goes away: so does what other namespaces have mounted there.
 void detach_mounts_on(const Dentry& d);
-// Gives `fs` a copy of its namespace, and moves its directories there.
-void unshare_mounts(FsContext& fs);
+// Gives `fs` a copy of its namespace that `owner` rules over, and moves its directories there.
+void unshare_mounts(FsContext& fs, const Ref<const UserNamespace>& owner);
+// Moves `fs` to the root directory of `ns` (setns(2)).
+void enter_mounts(FsContext& fs, Ref<MountNamespace> ns);
 
 // The mount on `p`, topmost, or null.
 Mount* mounted_on(const Path& p);

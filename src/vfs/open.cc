@@ -41,7 +41,7 @@ Result<void> may_open(const Caller& c, const Path& p, int flags) {
       break;
     case S_IFCHR:
     case S_IFBLK:
-      if (p.mount->flags & MS_NODEV) return Error{EACCES};
+      if ((p.mount->flags & MS_NODEV) || !p.mount->sb->user_ns->initial()) return Error{EACCES};
       break;
     default:
       break;

@@ -16,13 +16,13 @@ Result<void> generic_permission(const Kstat& attr, const Cred& cred, int may) {
   if ((wanted & ~bits) == 0) return {};
 
   if (S_ISDIR(attr.mode)) {
-    if (!(may & MAY_WRITE) && cred.capable(CAP_NR_DAC_READ_SEARCH)) return {};
-    if (cred.capable(CAP_NR_DAC_OVERRIDE)) return {};
+    if (!(may & MAY_WRITE) && cred.capable_over(attr, CAP_NR_DAC_READ_SEARCH)) return {};
+    if (cred.capable_over(attr, CAP_NR_DAC_OVERRIDE)) return {};
     return Error{EACCES};
   }
-  if (may == MAY_READ && cred.capable(CAP_NR_DAC_READ_SEARCH)) return {};
+  if (may == MAY_READ && cred.capable_over(attr, CAP_NR_DAC_READ_SEARCH)) return {};
   // Even the almighty execute only what is executable for somebody.
-  if ((!(may & MAY_EXEC) || (attr.mode & 0111)) && cred.capable(CAP_NR_DAC_OVERRIDE)) return {};
+  if ((!(may & MAY_EXEC) || (attr.mode & 0111)) && cred.capable_over(attr, CAP_NR_DAC_OVERRIDE)) return {};
   return Error{EACCES};
 }
 
@@ -36,7 +36,7 @@ Result<void> path_permission(const Path& p, const Cred& cred, int may) {
 }
 
 bool owner_or_capable(const Kstat& attr, const Cred& cred) {
-  return cred.fsuid == attr.uid || cred.capable(CAP_NR_FOWNER);
+  return cred.fsuid == attr.uid || (cred.user_ns->maps_uid(attr.uid) && cred.capable_here(CAP_NR_FOWNER));
 }
 
 Result<void> may_create(const Path& dir, const Cred& cred) {
@@ -53,7 +53,8 @@ Result<void> may_delete(const Path& dir, Dentry& victim, const Cred& cred, bool 
   Kstat parent = TRY(dir.dentry->inode()->ownership());
   if (parent.mode & S_ISVTX) {
     Kstat st = TRY(victim.inode()->ownership());
-    if (cred.fsuid != st.uid && cred.fsuid != parent.uid && !cred.capable(CAP_NR_FOWNER)) return Error{EPERM};
+    if (cred.fsuid != st.uid && cred.fsuid != parent.uid && !cred.capable_over(st, CAP_NR_FOWNER))
+      return Error{EPERM};
   }
   if (as_dir && !victim.inode()->is_dir()) return Error{ENOTDIR};
   if (!as_dir && victim.inode()->is_dir()) return Error{EISDIR};
@@ -62,6 +63,8 @@ Result<void> may_delete(const Path& dir, Dentry& victim, const Cred& cred, bool 
 }
 
 Result<NewInode> new_inode(Inode& dir, const Cred& cred, uint32_t mode, uint32_t umask) {
+  if (!dir.sb().user_ns->maps_uid(cred.fsuid) || !dir.sb().user_ns->maps_gid(cred.fsgid))
+    return Error{EOVERFLOW};
   NewInode n;
   n.mode = S_ISLNK(mode) ? (S_IFLNK | 0777) : (mode & ~(umask & 0777));
   n.uid = cred.fsuid;
@@ -72,7 +75,7 @@ Result<NewInode> new_inode(Inode& dir, const Cred& cred, uint32_t mode, uint32_t
     if (S_ISDIR(mode))
       n.mode |= S_ISGID;
     else if ((n.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred.in_group(parent.gid) &&
-             !cred.capable(CAP_NR_FSETID))
+             !cred.capable_over(parent, CAP_NR_FSETID))
       n.mode &= ~static_cast<uint32_t>(S_ISGID);
   }
   return n;

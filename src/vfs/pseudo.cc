@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "emulated_kernel/task/task.h"
 #include "vfs/dentry.h"
 #include "vfs/vfs.h"
 
@@ -14,11 +15,14 @@ namespace {
 
 constexpr size_t STORE_MAX = 64 * 1024;  // one write to a pseudo file
 
+const Cred* opener = nullptr;  // TextFile::opened_by()
+
 class TextFileOpen final : public File {
  public:
   TextFileOpen(const Path& where, int flags) : File(flags) {
     path = std::make_shared<const Path>(where);
     ++inode().opens;
+    if (in_task()) cred_ = current().cred;
   }
   ~TextFileOpen() override { --inode().opens; }
 
@@ -40,7 +44,10 @@ class TextFileOpen final : public File {
     std::string text(std::min(from.remaining(), STORE_MAX), '\0');
     size_t n = TRY(from.copy_in(text.data(), text.size()));
     text.resize(n);
-    TRY(inode().store(text));
+    opener = cred_.get();
+    Result<void> stored = inode().store(text);
+    opener = nullptr;
+    TRY(stored);
     (at != nullptr ? *at : pos) += static_cast<int64_t>(n);
     return n;
   }
@@ -58,6 +65,7 @@ class TextFileOpen final : public File {
 
  private:
   TextFile& inode() const { return static_cast<TextFile&>(*path->dentry->inode()); }
+  Ref<const Cred> cred_;
   std::string text_;
   bool made_ = false;
 };
@@ -76,6 +84,8 @@ Result<void> TextFile::setattr(const SetAttr& a) {
 }
 
 Result<void> TextFile::store(std::string_view text) { return store_ ? store_(text) : Error{EINVAL}; }
+
+const Cred& TextFile::opened_by() { return opener != nullptr ? *opener : *current().cred; }
 
 PseudoDir::PseudoDir(Ref<SuperBlock> s, uint32_t perm) : Inode(std::move(s), S_IFDIR | perm) {}
 

@@ -28,6 +28,9 @@ class TextFile : public Inode {
   // What the open file uses; override instead of passing functions if the inode is a subclass.
   virtual Result<std::string> show() { return show_(); }
   virtual Result<void> store(std::string_view text);
+  // In a store function: the credentials with which the file was opened (f_cred). Whoever is made to write to
+  // it may have more.
+  static const Cred& opened_by();
 
  private:
   Show show_;

@@ -22,7 +22,7 @@ timespec wall_clock() {
 // suid always goes; sgid only where it means "run with this group" (S_IXGRP), or for strangers.
 uint32_t without_privileged_bits(const Kstat& st, const Cred& cred) {
   uint32_t mode = st.mode & ~static_cast<uint32_t>(S_ISUID);
-  bool stranger = !cred.in_group(st.gid) && !cred.capable(CAP_NR_FSETID);
+  bool stranger = !cred.in_group(st.gid) && !cred.capable_over(st, CAP_NR_FSETID);
   if ((st.mode & S_IXGRP) || stranger) mode &= ~static_cast<uint32_t>(S_ISGID);
   return mode;
 }
@@ -38,7 +38,8 @@ Result<void> change_mode(const Caller& c, const Path& p, uint32_t mode) {
   SetAttr a;
   a.valid = SetAttr::MODE;
   a.mode = mode & 07777;
-  if (!c.cred.in_group(st.gid) && !c.cred.capable(CAP_NR_FSETID)) a.mode &= ~static_cast<uint32_t>(S_ISGID);
+  if (!c.cred.in_group(st.gid) && !c.cred.capable_over(st, CAP_NR_FSETID))
+    a.mode &= ~static_cast<uint32_t>(S_ISGID);
   TRY(inode.setattr(a));
   notify_file(*p.dentry, IN_ATTRIB);
   return {};
@@ -49,7 +50,7 @@ Result<void> change_owner(const Caller& c, const Path& p, uint32_t uid, uint32_t
   Inode& inode = *p.dentry->inode();
   Kstat st = TRY(inode.stat());
   SetAttr a;
-  const bool almighty = c.cred.capable(CAP_NR_CHOWN), owner = c.cred.fsuid == st.uid;
+  const bool almighty = c.cred.capable_over(st, CAP_NR_CHOWN), owner = c.cred.fsuid == st.uid;
   if (uid != ~0u) {
     if (!almighty && !(owner && uid == st.uid)) return Error{EPERM};
     a.valid |= SetAttr::UID;

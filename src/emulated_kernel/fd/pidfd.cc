@@ -23,8 +23,11 @@ class PidFd final : public AnonFile {
   std::string fdinfo() const override {
     // -1 once the process was waited for: its number may be somebody else's by now.
     const bool exists = group.get() == &init_group() || find_group(group->tgid) == group.get();
-    const int pid = exists ? group->tgid : -1;
-    return fmt::format("Pid:\t{}\nNSpid:\t{}\n", pid, pid);
+    if (!exists) return "Pid:\t-1\nNSpid:\t-1\n";
+    const pid_t pid = PidView::number(group->tgid);
+    // 0: it is not below the namespace that looks.
+    return fmt::format("Pid:\t{}\nNSpid:\t{}\n", pid,
+                       pid != 0 ? PidView::numbers(*group->pid_ns, group->tgid) : "0");
   }
 
   const Ref<ThreadGroup> group;

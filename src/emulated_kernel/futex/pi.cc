@@ -34,25 +34,26 @@ void drop_if_fresh(const Attempt& a) {
 Result<Attempt> try_lock(Task& by, Task& who, const FutexRef& f, bool set_waiters) {
   for (;;) {
     const uint32_t word = TRY(by.mem().load32(f.addr));
-    if (tid_of(word) == static_cast<uint32_t>(who.tid)) return Error{EDEADLK};
+    if (tid_of(word) == static_cast<uint32_t>(by.shown_pid(who.tid))) return Error{EDEADLK};
     if (PiState* state = find_pi_state(f.key)) {
       // The word names the owner, or is about to: its owner died and the next one has not run yet.
       const bool in_between = state->word_stale || (word & FUTEX_PI_STATE_MASK) == FUTEX_OWNER_DIED;
-      if (!in_between && tid_of(word) != static_cast<uint32_t>(state->owner->tid)) return Error{EINVAL};
+      if (!in_between && tid_of(word) != static_cast<uint32_t>(by.shown_pid(state->owner->tid)))
+        return Error{EINVAL};
       return Attempt{.state = state};
     }
     // Waiters of another kind: the word is used inconsistently.
     if (const FutexWaiter* w = futex_table().first(f.key); w != nullptr) return Error{EINVAL};
     if (tid_of(word) == 0) {
-      const uint32_t mine =
-          (word & FUTEX_OWNER_DIED) | static_cast<uint32_t>(who.tid) | (set_waiters ? FUTEX_WAITERS : 0);
+      const uint32_t mine = (word & FUTEX_OWNER_DIED) | static_cast<uint32_t>(by.shown_pid(who.tid)) |
+                            (set_waiters ? FUTEX_WAITERS : 0);
       if (TRY(by.mem().cmpxchg32(f.addr, word, mine)) == word) return Attempt{.acquired = true};
       continue;
     }
     if ((word & FUTEX_WAITERS) == 0) {
       if (TRY(by.mem().cmpxchg32(f.addr, word, word | FUTEX_WAITERS)) != word) continue;
     }
-    Task* owner = find_task(static_cast<pid_t>(tid_of(word)));
+    Task* owner = find_task(by, static_cast<pid_t>(tid_of(word)));
     if (owner == nullptr || owner->se.futex_gone || owner->exited) {
       const uint32_t again = TRY(by.mem().load32(f.addr));
       if (again != (word | FUTEX_WAITERS)) continue;  // its exit has written the word since
@@ -67,7 +68,7 @@ Result<void> fix_word(Task& t, const FutexRef& f, PiWaiter& w) {
   w.state->word_stale = false;
   for (;;) {
     const uint32_t word = TRY(t.mem().load32(f.addr));
-    const uint32_t mine = static_cast<uint32_t>(t.tid) | FUTEX_WAITERS | FUTEX_OWNER_DIED;
+    const uint32_t mine = static_cast<uint32_t>(t.own_tid) | FUTEX_WAITERS | FUTEX_OWNER_DIED;
     if (TRY(t.mem().cmpxchg32(f.addr, word, mine)) == word) return {};
   }
 }
@@ -109,7 +110,7 @@ SysResult futex_unlock_pi(Task& t, const FutexRef& f) {
   MutexGuard guard(pi_mutex());
   for (;;) {
     const uint32_t word = TRY(t.mem().load32(f.addr));
-    if (tid_of(word) != static_cast<uint32_t>(t.tid)) return Error{EPERM};
+    if (tid_of(word) != static_cast<uint32_t>(t.own_tid)) return Error{EPERM};
     PiState* state = find_pi_state(f.key);
     if (state == nullptr && futex_table().first(f.key) != nullptr) return Error{EINVAL};
     if (state == nullptr || state->waiters.empty()) {
@@ -117,7 +118,8 @@ SysResult futex_unlock_pi(Task& t, const FutexRef& f) {
       continue;
     }
     if (state->owner != &t) return Error{EINVAL};
-    const uint32_t next = static_cast<uint32_t>(state->waiters.front().task->tid) | FUTEX_WAITERS;
+    const uint32_t next =
+        static_cast<uint32_t>(t.shown_pid(state->waiters.front().task->tid)) | FUTEX_WAITERS;
     const uint32_t found = TRY(t.mem().cmpxchg32(f.addr, word, next));
     if (found == word) {
       pi_hand_over(*state);

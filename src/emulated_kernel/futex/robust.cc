@@ -33,7 +33,7 @@ bool owner_died(Task& t, UserAddr addr, bool pi, bool pending) {
       futex_wake_address(t, addr, 1);
       return true;
     }
-    if ((word.value() & FUTEX_TID_MASK) != static_cast<uint32_t>(t.tid)) return true;
+    if ((word.value() & FUTEX_TID_MASK) != static_cast<uint32_t>(t.own_tid)) return true;
     const uint32_t dead = (word.value() & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
     const Result<uint32_t> found = t.mem().cmpxchg32(addr, word.value(), dead);
     if (!found.ok()) return false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -17,13 +18,15 @@ Result<void> ipc_permission(const Task& t, const IpcObject& o, uint32_t want) {
     granted >>= 6;
   else if (c.in_group(o.cgid) || c.in_group(o.gid))
     granted >>= 3;
-  if ((want & ~granted) != 0 && !c.capable(CAP_IPC_OWNER)) return Error{EACCES};
+  if ((want & ~granted) != 0 && !c.capable_in(current_ipc_ns()->user_ns(), CAP_IPC_OWNER))
+    return Error{EACCES};
   return {};
 }
 
 Result<void> ipc_may_control(const Task& t, const IpcObject& o) {
   const Cred& c = *t.cred;
-  if (c.euid == o.cuid || c.euid == o.uid || c.capable(CAP_SYS_ADMIN)) return {};
+  if (c.euid == o.cuid || c.euid == o.uid || c.capable_in(current_ipc_ns()->user_ns(), CAP_SYS_ADMIN))
+    return {};
   return Error{EPERM};
 }
 
@@ -37,15 +40,20 @@ void ipc_set_creator(const Task& t, IpcObject& o, int key, int flags) {
 ipc_perm ipc_show_perm(const IpcObject& o) {
   ipc_perm p{};
   p.__key = o.key;
-  p.uid = o.uid, p.gid = o.gid, p.cuid = o.cuid, p.cgid = o.cgid;
+  const UserNamespace& ids = *current().cred->user_ns;
+  p.uid = ids.uid(o.uid), p.gid = ids.gid(o.gid), p.cuid = ids.uid(o.cuid), p.cgid = ids.gid(o.cgid);
   p.mode = static_cast<decltype(p.mode)>(o.mode);
   p.__seq = o.seq;
   return p;
 }
 
-void ipc_apply_perm(IpcObject& o, const ipc_perm& p) {
-  o.uid = p.uid, o.gid = p.gid;
+Result<void> ipc_apply_perm(IpcObject& o, const ipc_perm& p) {
+  const UserNamespace& ids = *current().cred->user_ns;
+  const uint32_t uid = ids.kuid(p.uid), gid = ids.kgid(p.gid);
+  if (uid == NO_ID || gid == NO_ID) return Error{EINVAL};
+  o.uid = uid, o.gid = gid;
   o.mode = (o.mode & ~0777U) | (p.mode & 0777U);
+  return {};
 }
 
 // ipc_idr_alloc(): indexes go round in a window somewhat larger than what is in use; each round has a

@@ -34,7 +34,7 @@ Result<void> ipc_may_control(const Task& t, const IpcObject& o);
 void ipc_set_creator(const Task& t, IpcObject& o, int key, int flags);
 // ipc_perm as the *ctl calls show and set it.
 ipc_perm ipc_show_perm(const IpcObject& o);
-void ipc_apply_perm(IpcObject& o, const ipc_perm& p);  // uid, gid, mode & 0777
+Result<void> ipc_apply_perm(IpcObject& o, const ipc_perm& p);  // uid, gid, mode & 0777; EINVAL
 
 // Seconds since the epoch: what otime, ctime and the like hold.
 int64_t ipc_time();

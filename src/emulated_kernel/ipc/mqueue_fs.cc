@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/ipc/mqueue.h"
+#include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/task.h"
 #include "netstack/netlink.h"
 #include "vfs/dentry.h"
@@ -23,7 +25,14 @@ constexpr int QUEUES_MAX = 256;  // fs.mqueue.queues_max
 
 constexpr uint64_t MQUEUE_MAGIC = 0x19800202;
 
-int queues = 0;
+class MqSuper final : public SuperBlock {
+ public:
+  explicit MqSuper(const IpcNamespace& ns) : SuperBlock("mqueue", MQUEUE_MAGIC) { user_ns = ns.owner_ref(); }
+  int queues = 0;
+};
+
+int& queues_of(const Inode& i) { return static_cast<MqSuper&>(i.sb()).queues; }
+
 std::map<uint32_t, uint64_t> bytes_of_user;
 const MqAttr* creation_attr = nullptr;  // what the creation in progress asks for
 
@@ -57,7 +66,7 @@ class MqRoot final : public Inode {
   Result<Ref<Inode>> create(std::string_view name, const NewInode& what) override {
     if (!S_ISREG(what.mode)) return Error{EPERM};
     const Task& t = current();
-    if (queues >= QUEUES_MAX && !t.cred->capable(CAP_SYS_RESOURCE)) return Error{ENOSPC};
+    if (queues_of(*this) >= QUEUES_MAX && !t.cred->capable(CAP_SYS_RESOURCE)) return Error{ENOSPC};
     const MqAttr a = creation_attr != nullptr ? *creation_attr : MqAttr{};
     const uint64_t bytes = TRY(bytes_for(t, a));
     if (bytes_of_user[t.cred->uid] + bytes > t.rlimit(RLIMIT_MSGQUEUE)) return Error{EMFILE};
@@ -80,20 +89,15 @@ class MqRoot final : public Inode {
   std::map<std::string, Ref<MqInode>, std::less<>> entries_;
 };
 
-const Ref<Inode>& mq_root() {
-  static const Ref<Inode> root = make_ref<MqRoot>(make_ref<SuperBlock>("mqueue", MQUEUE_MAGIC));
-  return root;
-}
-
 // Where mq_open finds queues, whatever is mounted where.
 const Path& kernel_mount() {
-  static const Path place = [] {
-    auto dentry = Dentry::make_root(mq_root());
-    return Path(make_ref<Mount>(Ref<SuperBlock>(&mq_root()->sb()), dentry, "mqueue",
-                                MS_NOSUID | MS_NODEV | MS_NOEXEC),
-                dentry);
-  }();
-  return place;
+  IpcNamespace& ns = *current_ipc_ns();
+  if (!ns.mqueue) {
+    const Ref<SuperBlock> sb = make_ref<MqSuper>(ns);
+    auto dentry = Dentry::make_root(make_ref<MqRoot>(sb));
+    ns.mqueue = Path(make_ref<Mount>(sb, dentry, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC), dentry);
+  }
+  return ns.mqueue;
 }
 
 // lookup_noperm(): one component.
@@ -110,12 +114,12 @@ MqInode::MqInode(Ref<SuperBlock> s, const NewInode& what, const MqAttr& a, uint6
     : Inode(std::move(s), what.mode), limits(a), accounted_(bytes), creator_(current().cred->uid) {
   attr.uid = what.uid, attr.gid = what.gid;
   attr.size = 80;  // of the status text
-  ++queues;
+  ++queues_of(*this);
   bytes_of_user[creator_] += accounted_;
 }
 
 MqInode::~MqInode() {
-  --queues;
+  --queues_of(*this);
   bytes_of_user[creator_] -= accounted_;
 }
 
@@ -156,7 +160,10 @@ Result<void> MqFile::flush(Task& t) {
 }
 
 void mqueue_init() {
-  register_filesystem({"mqueue", false, [](const MountArgs&) -> Result<Ref<Inode>> { return mq_root(); }});
+  register_filesystem(
+      {"mqueue", false,
+       [](const MountArgs&) -> Result<Ref<Inode>> { return Ref<Inode>(kernel_mount().dentry->inode()); },
+       [](const Task& t) -> const UserNamespace& { return t.ns->ipc->user_ns(); }});
 }
 
 Result<Ref<File>> mq_open(Task& t, const std::string& name, int oflag, uint32_t mode, const MqAttr* attr) {

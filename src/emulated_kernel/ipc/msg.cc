@@ -64,11 +64,6 @@ bool hand_over(MsgQueue& q, SysvMessage& m, int sender_pid) {
 
 }  // namespace
 
-IpcTable<MsgQueue>& msg_table() {
-  static IpcTable<MsgQueue> table(MSG_QUEUES_MAX);
-  return table;
-}
-
 Result<int> msg_get(Task& t, int key, int flags) {
   return msg_table().get(
       t, key, flags, [](const MsgQueue&) -> Result<void> { return {}; },
@@ -151,10 +146,12 @@ std::string proc::sysvipc_msg() {
       "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime     "
       " rtime      "
       "ctime\n";
+  const UserNamespace& ids = *current().cred->user_ns;
   for (const auto& [index, q] : msg_table().by_index())
     out += fmt::format("{:10} {:10}  {:4o}  {:10} {:10} {:5} {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10}\n",
-                       q->key, q->id, q->mode, q->bytes, q->messages.size(), q->lspid, q->lrpid, q->uid,
-                       q->gid, q->cuid, q->cgid, q->stime, q->rtime, q->ctime);
+                       q->key, q->id, q->mode, q->bytes, q->messages.size(), PidView::number(q->lspid),
+                       PidView::number(q->lrpid), ids.uid(q->uid), ids.gid(q->gid), ids.uid(q->cuid),
+                       ids.gid(q->cgid), q->stime, q->rtime, q->ctime);
   return out;
 }
 

@@ -13,18 +13,13 @@ namespace starry {
 
 namespace {
 
-constexpr int SETS_MAX = 32000, PER_SET_MAX = 32000, TOTAL_MAX = 1024000000;  // kernel.sem
+constexpr int PER_SET_MAX = 32000, TOTAL_MAX = 1024000000;  // kernel.sem
 
 bool alters(std::span<const GuestSembuf> ops) {
   return std::any_of(ops.begin(), ops.end(), [](const GuestSembuf& o) { return o.op != 0; });
 }
 
 }  // namespace
-
-IpcTable<SemSet>& sem_table() {
-  static IpcTable<SemSet> table(SETS_MAX);
-  return table;
-}
 
 int sem_total() {
   size_t n = 0;
@@ -199,9 +194,11 @@ void sem_exit(Task& t) {
 
 std::string proc::sysvipc_sem() {
   std::string out = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n";
+  const UserNamespace& ids = *current().cred->user_ns;
   for (const auto& [index, s] : sem_table().by_index())
     out += fmt::format("{:10} {:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {:10} {:10}\n", s->key, s->id, s->mode,
-                       s->sems.size(), s->uid, s->gid, s->cuid, s->cgid, s->otime, s->ctime);
+                       s->sems.size(), ids.uid(s->uid), ids.gid(s->gid), ids.uid(s->cuid), ids.gid(s->cgid),
+                       s->otime, s->ctime);
   return out;
 }
 

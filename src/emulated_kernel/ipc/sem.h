@@ -65,8 +65,9 @@ class SemUndoList {
   std::map<SemSet*, std::vector<int16_t>> adjust_;  // only of sets that are not removed
 };
 
-IpcTable<SemSet>& sem_table();
-int sem_total();  // semaphores in all sets
+inline constexpr int SEM_SETS_MAX = 32000;  // fourth of kernel.sem
+IpcTable<SemSet>& sem_table();              // of the running task's namespace, as the other two
+int sem_total();                            // semaphores in all sets
 Result<int> sem_get(Task& t, int key, int nsems, int flags);
 // semtimedop(2) with arguments already read. EAGAIN on timeout.
 Result<void> sem_operate(Task& t, int id, std::span<const GuestSembuf> ops, Deadline deadline);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
@@ -18,15 +19,9 @@ namespace starry {
 namespace {
 
 constexpr uint64_t SHM_SIZE_MAX = ~0ULL - (1ULL << 24);  // kernel.shmmax
-constexpr int SHM_COUNT_MAX = 4096;                      // kernel.shmmni
 constexpr uint64_t SHMEM_DEV = 1;  // st_dev of the kernel's own tmpfs, as in /proc/PID/maps
 
 }  // namespace
-
-IpcTable<ShmSegment>& shm_table() {
-  static IpcTable<ShmSegment> table(SHM_COUNT_MAX);
-  return table;
-}
 
 uint64_t ShmSegment::nattch() const {
   uint64_t n = 0;
@@ -34,7 +29,8 @@ uint64_t ShmSegment::nattch() const {
   return n;
 }
 
-ShmAttachment::ShmAttachment(Ref<ShmSegment> s, int flags) : File(flags), segment(std::move(s)) {
+ShmAttachment::ShmAttachment(Ref<ShmSegment> s, int flags)
+    : File(flags), segment(std::move(s)), ns_(current_ipc_ns()) {
   path = segment->data->path;
   segment->attachments.push_back(this);
 }
@@ -43,7 +39,7 @@ ShmAttachment::~ShmAttachment() {
   std::erase(segment->attachments, this);
   segment->dtime = ipc_time();
   if (in_task()) segment->lpid = current().tgid();
-  if ((segment->mode & SHM_DEST) != 0 && segment->attachments.empty()) shm_table().remove(*segment);
+  if ((segment->mode & SHM_DEST) != 0 && segment->attachments.empty()) ns_->shm.remove(*segment);
 }
 
 Result<Kstat> ShmAttachment::stat() {
@@ -165,12 +161,14 @@ std::string proc::sysvipc_shm() {
       "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "
       "atime      dtime      "
       "ctime                   rss                  swap\n";
+  const UserNamespace& ids = *current().cred->user_ns;
   for (const auto& [index, s] : shm_table().by_index()) {
     auto st = s->data->stat();
     out += fmt::format(
         "{:10} {:10}  {:4o} {:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10} {:21} {:21}\n",
-        s->key, s->id, s->mode, s->size, s->cpid, s->lpid, s->nattch(), s->uid, s->gid, s->cuid, s->cgid,
-        s->atime, s->dtime, s->ctime, st.ok() ? st->blocks * 512 : 0, 0);
+        s->key, s->id, s->mode, s->size, PidView::number(s->cpid), PidView::number(s->lpid), s->nattch(),
+        ids.uid(s->uid), ids.gid(s->gid), ids.uid(s->cuid), ids.gid(s->cgid), s->atime, s->dtime, s->ctime,
+        st.ok() ? st->blocks * 512 : 0, 0);
   }
   return out;
 }

@@ -11,6 +11,7 @@
 
 namespace starry {
 
+class IpcNamespace;  // ipc/ipc_namespace.h
 class ShmAttachment;
 
 class ShmSegment final : public IpcObject {
@@ -35,8 +36,12 @@ class ShmAttachment final : public File {
   std::string describe() const override { return segment->data->describe(); }
 
   const Ref<ShmSegment> segment;
+
+ private:
+  const Ref<IpcNamespace> ns_;  // the segment's
 };
 
+inline constexpr int SHM_COUNT_MAX = 4096;  // kernel.shmmni
 IpcTable<ShmSegment>& shm_table();
 Result<int> shm_get(Task& t, int key, size_t size, int flags);
 Result<uint64_t> shm_attach(Task& t, int id, uint64_t addr, int flags);

@@ -37,7 +37,7 @@ bool sched_same_owner(const Task& by, const Task& target) {
 }
 
 bool may_set_affinity(const Task& by, const Task& target) {
-  return sched_same_owner(by, target) || by.cred->capable(CAP_SYS_NICE);
+  return sched_same_owner(by, target) || by.cred->capable_in(*target.cred->user_ns, CAP_SYS_NICE);
 }
 
 Result<void> may_set_policy(const Task& by, const Task& target, const SchedRequest& request) {

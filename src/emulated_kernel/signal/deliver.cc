@@ -130,6 +130,7 @@ void handle_signals(Task& t, int restart) {
       KSigAction& slot = action_of(*t.group, info.signo);
       if (slot.handler == HANDLER_IGNORE) continue;
       if (slot.handler == HANDLER_DEFAULT) {
+        if (t.group->unkillable && info.signo != SIGKILL && info.signo != SIGSTOP) continue;
         (void)default_action_ends(t, info);
         continue;
       }

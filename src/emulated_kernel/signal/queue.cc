@@ -1,7 +1,9 @@
 // Sending: who may, what is dropped, what is queued, which thread takes it.
 #include <sys/epoll.h>
+
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/mm/mm.h"
@@ -34,9 +36,56 @@ Result<void> enqueue(PendingSet& p, const ThreadGroup& g, const SigInfo& info) {
   return {};
 }
 
+bool has_pid_and_uid(const SigInfo& info) {
+  switch (info.code) {
+    case SI_USER:
+    case SI_TKILL:
+      return true;
+    case SI_KERNEL:
+    case SI_TIMER:
+    case SI_ASYNCIO:
+    case SI_SIGIO:
+      return false;
+    default:
+      return info.code < 0 || info.signo == SIGCHLD;
+  }
+}
+
+// Nobody in the receiver's PID namespace, and so allowed to kill its process 1.
+bool sent_from_above(const Task& t) {
+  return !in_task() || !current().group->pid_ns->is_below(*t.group->pid_ns);
+}
+
+// Ids in a siginfo are those of the receiver's namespaces (send_signal_locked()).
+SigInfo as_seen_by(const Task& t, SigInfo info) {
+  const bool claimed = std::exchange(info.claimed, 0) != 0;
+  const UserNamespace& ids = *t.cred->user_ns;
+  if (!claimed && t.group->pid_ns->initial() && ids.initial()) [[likely]]
+    return info;
+  if (!has_pid_and_uid(info)) return info;
+  // The union has both members in the same places for all of these.
+  if (claimed) {
+    if (sent_from_above(t)) info.rt.pid = 0;
+    info.rt.uid = current().cred->user_ns->kuid(info.rt.uid);
+  } else {
+    info.rt.pid = t.shown_pid(info.rt.pid);
+  }
+  info.rt.uid = ids.uid(info.rt.uid);
+  return info;
+}
+
+// Process 1 of a PID namespace gets only what it has handlers for, but for SIGKILL and SIGSTOP from above.
+bool spared(const Task& t, const SigInfo& info) {
+  ThreadGroup& g = *t.group;
+  if (!g.unkillable || action_of(g, info.signo).handler != HANDLER_DEFAULT) return false;
+  const bool forced = info.code == SI_KERNEL || sent_from_above(t);
+  return !forced || (info.signo != SIGKILL && info.signo != SIGSTOP);
+}
+
 // True if `signo` has an effect beyond the queues (SIGCONT, stop signals) or must be queued; false if
 // it can be dropped.
-bool prepare(Task& t, int signo) {
+bool prepare(Task& t, const SigInfo& info) {
+  const int signo = info.signo;
   ThreadGroup& g = *t.group;
   if ((SIG_STOP_SET & sigbit(signo)) != 0) {
     discard_pending(g, sigbit(SIGCONT));
@@ -45,9 +94,11 @@ bool prepare(Task& t, int signo) {
     end_group_stop(g);
   }
   // A traced process gets even what it ignores, as under strace: the log shows it, calls restart.
-  if (trace_on() || t.ptrace) return true;
+  const bool inescapable = signo == SIGKILL || signo == SIGSTOP;
+  if (!inescapable && (trace_on() || t.ptrace)) return true;
   // A blocked signal is kept even if ignored now: the action may change before it is unblocked.
-  return (t.sig.blocked & sigbit(signo)) != 0 || !action_ignores(g, signo);
+  if ((t.sig.blocked & sigbit(signo)) != 0) return true;
+  return !action_ignores(g, signo) && !spared(t, info);
 }
 
 bool wants(const Task& t, int signo) {
@@ -67,11 +118,12 @@ Task* choose_thread(ThreadGroup& g, int signo) {
   return busy;
 }
 
-Result<void> send(Task& t, PendingSet& pending, bool to_group, const SigInfo& info) {
+Result<void> send(Task& t, PendingSet& pending, bool to_group, const SigInfo& sent) {
+  const SigInfo info = as_seen_by(t, sent);
   ThreadGroup& g = *t.group;
   CHECK(valid_signal(info.signo));
   if (g.zombie || (!to_group && (t.exiting || t.exited))) return {};
-  if (!prepare(t, info.signo)) return {};
+  if (!prepare(t, info)) return {};
   if (info.signo == SIGKILL) {
     exit_group(t, SIGKILL);
     return {};
@@ -91,6 +143,11 @@ SigInfo siginfo_user(int signo, const Task& from) {
   info.code = SI_USER;
   info.rt.pid = from.tgid();
   info.rt.uid = from.cred->uid;
+  return info;
+}
+
+SigInfo claimed_siginfo(SigInfo info) {
+  info.claimed = 1;
   return info;
 }
 
@@ -123,9 +180,11 @@ int send_signal_pgrp(pid_t pgid, const SigInfo& info) {
 
 void force_signal(Task& target, const SigInfo& info) {
   KSigAction& action = action_of(*target.group, info.signo);
+  if (action.handler == HANDLER_DEFAULT) target.group->unkillable = false;
   const bool blocked = (target.sig.blocked & sigbit(info.signo)) != 0;
   if (blocked || action.handler == HANDLER_IGNORE) {
     action.handler = HANDLER_DEFAULT;
+    target.group->unkillable = false;
     target.sig.blocked &= ~sigbit(info.signo);
   }
   PendingSet& p = target.sig.pending;
@@ -146,7 +205,7 @@ bool may_signal(const Task& from, const ThreadGroup& to, int signo) {
   const Cred& a = *from.cred;
   const Cred& b = *to.leader()->cred;
   if (a.euid == b.suid || a.euid == b.uid || a.uid == b.suid || a.uid == b.uid) return true;
-  if (a.capable(5 /* CAP_KILL */)) return true;
+  if (a.capable_in(*b.user_ns, 5 /* CAP_KILL */)) return true;
   return signo == SIGCONT && from.group->session == to.session;
 }
 

@@ -12,6 +12,9 @@ class ThreadGroup;
 // Makes a siginfo as kill(2) does: SI_USER with the sender's pid and uid.
 SigInfo siginfo_user(int signo, const Task& from);
 SigInfo siginfo_kernel(int signo);  // SI_KERNEL
+// What the caller of rt_sigqueueinfo(2) says: its pid is passed on as it is, unlike the kernel-wide ones of
+// others.
+SigInfo claimed_siginfo(SigInfo info);
 
 // Queues without permission checks. Wakes or kicks the thread that will take it. Ignored signals are
 // dropped as in Linux's sig_ignored(). EAGAIN when the real-time queue limit is reached.

@@ -21,7 +21,8 @@ inline constexpr SigSet SIG_UNBLOCKABLE = (1ULL << 8) | (1ULL << 18);  // SIGKIL
 
 // siginfo_t as the ABI has it: 128 bytes; signo, errno, code, then the union.
 struct SigInfo {
-  int32_t signo = 0, err = 0, code = 0, pad = 0;
+  int32_t signo = 0, err = 0, code = 0;
+  int32_t claimed = 0;  // padding for user space; here: its sender has filled it in, see claimed_siginfo()
   union {
     uint8_t raw[112];
     struct {

@@ -35,10 +35,16 @@ Result<void> take_creds(Task& t, std::span<const uint8_t> data, SendMsg* out) {
   ScmCreds c;
   std::memcpy(&c, data.data(), sizeof c);
   const Cred& me = *t.cred;
-  const bool pid_ok = c.pid == t.tgid() || me.capable(CAP_SYS_ADMIN_NR);
-  const bool uid_ok = c.uid == me.uid || c.uid == me.euid || c.uid == me.suid || me.capable(CAP_SETUID_NR);
-  const bool gid_ok = c.gid == me.gid || c.gid == me.egid || c.gid == me.sgid || me.capable(CAP_SETGID_NR);
+  const bool own_pid = c.pid == t.group->own_tgid;
+  c.pid = t.kernel_pid(c.pid), c.uid = me.user_ns->kuid(c.uid), c.gid = me.user_ns->kgid(c.gid);
+  if (c.uid == NO_ID || c.gid == NO_ID) return Error{EINVAL};
+  const bool pid_ok = own_pid || me.capable_in(t.group->pid_ns->user_ns(), CAP_SYS_ADMIN_NR);
+  const bool uid_ok =
+      c.uid == me.uid || c.uid == me.euid || c.uid == me.suid || me.capable_here(CAP_SETUID_NR);
+  const bool gid_ok =
+      c.gid == me.gid || c.gid == me.egid || c.gid == me.sgid || me.capable_here(CAP_SETGID_NR);
   if (!pid_ok || !uid_ok || !gid_ok) return Error{EPERM};
+  if (c.pid == 0) return Error{ESRCH};
   out->creds = c;
   return {};
 }

@@ -27,7 +27,9 @@ SysResult chown_at(Task& t, int dirfd, UserPtr<const char> pathname, uint32_t ow
                    int flags) {
   if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return Error{EINVAL};
   Path p = TRY(path_of(t, dirfd, pathname, walk_flags_of(flags)));
-  TRY(change_owner(Caller(t), p, owner, group));
+  const uint32_t uid = TRY(t.cred->user_ns->kuid_or_keep(owner)),
+                 gid = TRY(t.cred->user_ns->kgid_or_keep(group));
+  TRY(change_owner(Caller(t), p, uid, gid));
   return 0;
 }
 
@@ -88,7 +90,9 @@ SysResult sys_fchownat(Task& t, int dirfd, UserPtr<const char> pathname, uint32_
 }
 SysResult sys_fchown(Task& t, int fd, uint32_t owner, uint32_t group) {
   Path p = TRY(place_of(t, fd));
-  TRY(change_owner(Caller(t), p, owner, group));
+  const uint32_t uid = TRY(t.cred->user_ns->kuid_or_keep(owner)),
+                 gid = TRY(t.cred->user_ns->kgid_or_keep(group));
+  TRY(change_owner(Caller(t), p, uid, gid));
   return 0;
 }
 

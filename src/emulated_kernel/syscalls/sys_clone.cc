@@ -1,5 +1,4 @@
-// fork(2), vfork(2), clone(2), clone3(2), unshare(2), set_tid_address(2).
-#include <linux/capability.h>
+// fork(2), vfork(2), clone(2), clone3(2), set_tid_address(2).
 #include <linux/sched.h>
 
 #include <algorithm>
@@ -7,13 +6,11 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
-#include "emulated_kernel/ipc/sem.h"
 #include "emulated_kernel/mm/mm.h"
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/task/clone.h"
 #include "emulated_kernel/task/task.h"
-#include "vfs/fs_context.h"
 
 namespace starry {
 
@@ -92,34 +89,9 @@ SysResult sys_vfork(Task& t) {
   return kernel_clone(t, args);
 }
 
-SysResult sys_unshare(Task& t, unsigned long flags) {
-  constexpr uint64_t SHARED =
-      CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
-  constexpr uint64_t MISSING = CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-                               CLONE_NEWNET | CLONE_NEWTIME;
-  if ((flags & ~(SHARED | CLONE_NEWNS | MISSING)) != 0) return Error{EINVAL};
-  // Memory and handlers cannot be unshared by one of several threads, and need no work for a single one.
-  if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) != 0) {
-    if (t.group->threads.size() > 1) return Error{EINVAL};
-    if ((flags & (CLONE_SIGHAND | CLONE_VM)) != 0 && t.group->signals.handlers->ref_count() > 1)
-      return Error{EINVAL};
-    if ((flags & CLONE_VM) != 0 && t.mm->ref_count() > 1) return Error{EINVAL};
-  }
-  if ((flags & (MISSING | CLONE_NEWNS)) != 0 && !t.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
-  if ((flags & MISSING) != 0) {
-    klog(LogLevel::warn, "unshare: only mount namespaces are implemented (flags {:#x})", flags & MISSING);
-    return Error{EINVAL};
-  }
-  if ((flags & CLONE_SYSVSEM) != 0) sem_exit(t);
-  if ((flags & (CLONE_FS | CLONE_NEWNS)) != 0 && t.fs->ref_count() > 1) t.fs = t.fs->copy();
-  if ((flags & CLONE_NEWNS) != 0) unshare_mounts(*t.fs);
-  if ((flags & CLONE_FILES) != 0 && t.files->ref_count() > 1) t.files = t.files->copy();
-  return 0;
-}
-
 SysResult sys_set_tid_address(Task& t, UserPtr<int> tidptr) {
   t.clear_child_tid = tidptr.addr;
-  return t.tid;
+  return t.own_tid;
 }
 
 }  // namespace starry

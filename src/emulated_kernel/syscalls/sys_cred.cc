@@ -12,7 +12,7 @@ namespace starry {
 
 namespace {
 
-constexpr uint32_t KEEP_ID = ~0U;  // (uid_t)-1: leave unchanged
+constexpr uint32_t KEEP_ID = NO_ID;  // (uid_t)-1: leave unchanged
 constexpr size_t GROUPS_MAX = 65536;
 
 // Capabilities that follow the file-system user id (CAP_FS_MASK).
@@ -37,16 +37,17 @@ SysResult commit_gids(Task& t, Ref<Cred> next) {
 
 }  // namespace
 
-SysResult sys_getuid(Task& t) { return t.cred->uid; }
-SysResult sys_geteuid(Task& t) { return t.cred->euid; }
-SysResult sys_getgid(Task& t) { return t.cred->gid; }
-SysResult sys_getegid(Task& t) { return t.cred->egid; }
+SysResult sys_getuid(Task& t) { return t.cred->user_ns->uid(t.cred->uid); }
+SysResult sys_geteuid(Task& t) { return t.cred->user_ns->uid(t.cred->euid); }
+SysResult sys_getgid(Task& t) { return t.cred->user_ns->gid(t.cred->gid); }
+SysResult sys_getegid(Task& t) { return t.cred->user_ns->gid(t.cred->egid); }
 
 SysResult sys_setuid(Task& t, uid_t uid) {
   const Cred& old = *t.cred;
   if (uid == KEEP_ID) return Error{EINVAL};
+  uid = TRY(old.user_ns->kuid_or_keep(uid));
   Ref<Cred> next = old.copy();
-  if (old.capable(CAP_SETUID)) {
+  if (old.capable_here(CAP_SETUID)) {
     next->uid = next->suid = uid;
   } else if (!among(uid, {old.uid, old.suid})) {
     return Error{EPERM};
@@ -58,8 +59,9 @@ SysResult sys_setuid(Task& t, uid_t uid) {
 SysResult sys_setgid(Task& t, gid_t gid) {
   const Cred& old = *t.cred;
   if (gid == KEEP_ID) return Error{EINVAL};
+  gid = TRY(old.user_ns->kgid_or_keep(gid));
   Ref<Cred> next = old.copy();
-  if (old.capable(CAP_SETGID)) {
+  if (old.capable_here(CAP_SETGID)) {
     next->gid = next->sgid = gid;
   } else if (!among(gid, {old.gid, old.sgid})) {
     return Error{EPERM};
@@ -70,7 +72,8 @@ SysResult sys_setgid(Task& t, gid_t gid) {
 
 SysResult sys_setreuid(Task& t, uid_t ruid, uid_t euid) {
   const Cred& old = *t.cred;
-  const bool privileged = old.capable(CAP_SETUID);
+  const bool privileged = old.capable_here(CAP_SETUID);
+  ruid = TRY(old.user_ns->kuid_or_keep(ruid)), euid = TRY(old.user_ns->kuid_or_keep(euid));
   Ref<Cred> next = old.copy();
   if (ruid != KEEP_ID) {
     if (!privileged && !among(ruid, {old.uid, old.euid})) return Error{EPERM};
@@ -87,7 +90,8 @@ SysResult sys_setreuid(Task& t, uid_t ruid, uid_t euid) {
 
 SysResult sys_setregid(Task& t, gid_t rgid, gid_t egid) {
   const Cred& old = *t.cred;
-  const bool privileged = old.capable(CAP_SETGID);
+  const bool privileged = old.capable_here(CAP_SETGID);
+  rgid = TRY(old.user_ns->kgid_or_keep(rgid)), egid = TRY(old.user_ns->kgid_or_keep(egid));
   Ref<Cred> next = old.copy();
   if (rgid != KEEP_ID) {
     if (!privileged && !among(rgid, {old.gid, old.egid})) return Error{EPERM};
@@ -104,7 +108,9 @@ SysResult sys_setregid(Task& t, gid_t rgid, gid_t egid) {
 
 SysResult sys_setresuid(Task& t, uid_t ruid, uid_t euid, uid_t suid) {
   const Cred& old = *t.cred;
-  if (!old.capable(CAP_SETUID)) {
+  ruid = TRY(old.user_ns->kuid_or_keep(ruid)), euid = TRY(old.user_ns->kuid_or_keep(euid)),
+  suid = TRY(old.user_ns->kuid_or_keep(suid));
+  if (!old.capable_here(CAP_SETUID)) {
     for (const uid_t id : {ruid, euid, suid}) {
       if (id != KEEP_ID && !among(id, {old.uid, old.euid, old.suid})) return Error{EPERM};
     }
@@ -119,7 +125,9 @@ SysResult sys_setresuid(Task& t, uid_t ruid, uid_t euid, uid_t suid) {
 
 SysResult sys_setresgid(Task& t, gid_t rgid, gid_t egid, gid_t sgid) {
   const Cred& old = *t.cred;
-  if (!old.capable(CAP_SETGID)) {
+  rgid = TRY(old.user_ns->kgid_or_keep(rgid)), egid = TRY(old.user_ns->kgid_or_keep(egid)),
+  sgid = TRY(old.user_ns->kgid_or_keep(sgid));
+  if (!old.capable_here(CAP_SETGID)) {
     for (const gid_t id : {rgid, egid, sgid}) {
       if (id != KEEP_ID && !among(id, {old.gid, old.egid, old.sgid})) return Error{EPERM};
     }
@@ -133,30 +141,31 @@ SysResult sys_setresgid(Task& t, gid_t rgid, gid_t egid, gid_t sgid) {
 }
 
 SysResult sys_getresuid(Task& t, UserPtr<uid_t> ruid, UserPtr<uid_t> euid, UserPtr<uid_t> suid) {
-  TRY(t.mem().put(ruid, t.cred->uid));
-  TRY(t.mem().put(euid, t.cred->euid));
-  TRY(t.mem().put(suid, t.cred->suid));
+  TRY(t.mem().put(ruid, t.cred->user_ns->uid(t.cred->uid)));
+  TRY(t.mem().put(euid, t.cred->user_ns->uid(t.cred->euid)));
+  TRY(t.mem().put(suid, t.cred->user_ns->uid(t.cred->suid)));
   return 0;
 }
 
 SysResult sys_getresgid(Task& t, UserPtr<gid_t> rgid, UserPtr<gid_t> egid, UserPtr<gid_t> sgid) {
-  TRY(t.mem().put(rgid, t.cred->gid));
-  TRY(t.mem().put(egid, t.cred->egid));
-  TRY(t.mem().put(sgid, t.cred->sgid));
+  TRY(t.mem().put(rgid, t.cred->user_ns->gid(t.cred->gid)));
+  TRY(t.mem().put(egid, t.cred->user_ns->gid(t.cred->egid)));
+  TRY(t.mem().put(sgid, t.cred->user_ns->gid(t.cred->sgid)));
   return 0;
 }
 
 // setfsuid(2): returns the previous id whether it worked or not.
 SysResult sys_setfsuid(Task& t, uid_t uid) {
   const Cred& old = *t.cred;
-  const uint32_t before = old.fsuid;
-  const bool allowed = among(uid, {old.uid, old.euid, old.suid, old.fsuid}) || old.capable(CAP_SETUID);
-  if (uid == KEEP_ID || uid == before || !allowed) return before;
+  const uint32_t before = old.user_ns->uid(old.fsuid), root = old.root_uid();
+  uid = old.user_ns->kuid(uid);
+  const bool allowed = among(uid, {old.uid, old.euid, old.suid, old.fsuid}) || old.capable_here(CAP_SETUID);
+  if (uid == NO_ID || uid == old.fsuid || !allowed) return before;
   Ref<Cred> next = old.copy();
   next->fsuid = uid;
   if ((old.securebits & SECBIT_NO_SETUID_FIXUP) == 0) {
-    if (before == 0) next->cap_effective &= ~FS_CAPS;
-    if (uid == 0) next->cap_effective |= next->cap_permitted & FS_CAPS;
+    if (old.fsuid == root) next->cap_effective &= ~FS_CAPS;
+    if (uid == root) next->cap_effective |= next->cap_permitted & FS_CAPS;
   }
   commit_cred(t, next);
   return before;
@@ -164,9 +173,10 @@ SysResult sys_setfsuid(Task& t, uid_t uid) {
 
 SysResult sys_setfsgid(Task& t, gid_t gid) {
   const Cred& old = *t.cred;
-  const uint32_t before = old.fsgid;
-  const bool allowed = among(gid, {old.gid, old.egid, old.sgid, old.fsgid}) || old.capable(CAP_SETGID);
-  if (gid == KEEP_ID || gid == before || !allowed) return before;
+  const uint32_t before = old.user_ns->gid(old.fsgid);
+  gid = old.user_ns->kgid(gid);
+  const bool allowed = among(gid, {old.gid, old.egid, old.sgid, old.fsgid}) || old.capable_here(CAP_SETGID);
+  if (gid == NO_ID || gid == old.fsgid || !allowed) return before;
   Ref<Cred> next = old.copy();
   next->fsgid = gid;
   commit_cred(t, next);
@@ -174,20 +184,22 @@ SysResult sys_setfsgid(Task& t, gid_t gid) {
 }
 
 SysResult sys_getgroups(Task& t, int size, UserPtr<gid_t> list) {
-  const std::vector<uint32_t>& groups = t.cred->groups;
+  std::vector<uint32_t> groups = t.cred->groups;
   if (size < 0) return Error{EINVAL};
   if (size != 0) {
     if (groups.size() > static_cast<size_t>(size)) return Error{EINVAL};
+    for (uint32_t& g : groups) g = t.cred->user_ns->gid(g);
     if (!groups.empty()) TRY(t.mem().write(list.addr, groups.data(), groups.size() * sizeof(gid_t)));
   }
   return static_cast<int64_t>(groups.size());
 }
 
 SysResult sys_setgroups(Task& t, int size, UserPtr<const uint32_t> list) {
-  if (!t.cred->capable(CAP_SETGID)) return Error{EPERM};
+  if (!t.cred->capable_here(CAP_SETGID) || !t.cred->user_ns->may_setgroups()) return Error{EPERM};
   if (static_cast<unsigned>(size) > GROUPS_MAX) return Error{EINVAL};
   std::vector<gid_t> groups = TRY(t.mem().get_array(list.cast<gid_t>(), static_cast<size_t>(size)));
-  if (std::find(groups.begin(), groups.end(), KEEP_ID) != groups.end()) return Error{EINVAL};
+  for (gid_t& g : groups) g = t.cred->user_ns->kgid(g);
+  if (std::find(groups.begin(), groups.end(), NO_ID) != groups.end()) return Error{EINVAL};
   std::sort(groups.begin(), groups.end());
   Ref<Cred> next = t.cred->copy();
   next->groups = std::move(groups);
@@ -222,7 +234,7 @@ SysResult sys_capget(Task& t, UserPtr<GuestCapHeader> hdrp, UserPtr<GuestCapData
   if (!datap) return 0;
   const int pid = TRY(t.mem().get(hdr)).pid;
   if (pid < 0) return Error{EINVAL};
-  const Task* target = pid == 0 ? &t : find_task(pid);
+  const Task* target = pid == 0 ? &t : find_task(t, pid);
   if (target == nullptr) return Error{ESRCH};
   const Cred& c = *target->cred;
   __user_cap_data_struct data[2];
@@ -239,7 +251,7 @@ SysResult sys_capset(Task& t, UserPtr<GuestCapHeader> hdrp, UserPtr<const GuestC
   const auto hdr = hdrp.cast<__user_cap_header_struct>();
   const size_t count = TRY(cap_data_count(t, hdr));
   const int pid = TRY(t.mem().get(hdr)).pid;
-  if (pid != 0 && pid != t.tid) return Error{EPERM};
+  if (pid != 0 && pid != t.own_tid) return Error{EPERM};
   __user_cap_data_struct data[2] = {};
   TRY(t.mem().read(datap.addr, data, count * sizeof data[0]));
 
@@ -252,7 +264,7 @@ SysResult sys_capset(Task& t, UserPtr<GuestCapHeader> hdrp, UserPtr<const GuestC
 
   const Cred& old = *t.cred;
   const auto exceeds = [](uint64_t set, uint64_t limit) { return (set & ~limit) != 0; };
-  if (!old.capable(CAP_SETPCAP) && exceeds(inheritable, old.cap_inheritable | old.cap_permitted))
+  if (!old.capable_here(CAP_SETPCAP) && exceeds(inheritable, old.cap_inheritable | old.cap_permitted))
     return Error{EPERM};
   if (exceeds(inheritable, old.cap_inheritable | old.cap_bounding)) return Error{EPERM};
   if (exceeds(permitted, old.cap_permitted)) return Error{EPERM};

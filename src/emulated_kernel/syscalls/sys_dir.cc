@@ -103,7 +103,7 @@ SysResult sys_fchdir(Task& t, int fd) {
 SysResult sys_chroot(Task& t, UserPtr<const char> path) {
   Path p = TRY(path_of(t, AT_FDCWD, path, WALK_FOLLOW | WALK_DIRECTORY));
   TRY(p.dentry->inode()->permission(*t.cred, MAY_EXEC));
-  if (!t.cred->capable(CAP_NR_SYS_CHROOT)) return Error{EPERM};
+  if (!t.cred->capable_here(CAP_NR_SYS_CHROOT)) return Error{EPERM};
   t.fs->root = p;
   return 0;
 }

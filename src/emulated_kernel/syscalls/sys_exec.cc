@@ -31,7 +31,7 @@ SysResult exec_at(Task& t, int dirfd, UserPtr<const char> pathname, UserAddr arg
   req.envp = std::move(args.envp);
   req.file = TRY(vfs_open_exec(t, dirfd, path, flags));
   req.path_inaccessible = req.path != path && t.files->cloexec(dirfd);
-  const pid_t old_tid = t.tid;
+  const pid_t old_tid = t.ptrace ? t.ptrace->tracer->shown_pid(t.tid) : t.tid;
   TRY(do_exec(t, std::move(req)));
   ptrace_exec(t, old_tid);
   return 0;

@@ -12,13 +12,13 @@
 #include "emulated_kernel/fd/pipe.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "vfs/inode.h"
+#include "vfs/permission.h"
 #include "vfs/vfs.h"
 
 namespace starry {
 
 namespace {
 
-constexpr int CAP_FOWNER_NR = 3;         // CAP_FOWNER
 constexpr int CAP_LEASE_NR = 28;         // CAP_LEASE
 constexpr int CAP_SYS_RESOURCE_NR = 24;  // CAP_SYS_RESOURCE
 // <linux/fcntl.h>; <fcntl.h> does not have them.
@@ -37,8 +37,7 @@ SysResult set_flags(Task& t, File& f, int fd, int arg) {
   const int on = now & ~f.flags();
   if ((on & (O_NOATIME | O_DIRECT)) != 0) {
     const Kstat st = TRY(f.stat());
-    if ((on & O_NOATIME) != 0 && st.uid != t.cred->fsuid && !t.cred->capable(CAP_FOWNER_NR))
-      return Error{EPERM};
+    if ((on & O_NOATIME) != 0 && !owner_or_capable(st, *t.cred)) return Error{EPERM};
     const uint32_t type = st.mode & S_IFMT;
     if ((on & O_DIRECT) != 0 && type != S_IFREG && type != S_IFBLK && type != S_IFIFO) return Error{EINVAL};
   }
@@ -50,26 +49,29 @@ SysResult set_flags(Task& t, File& f, int fd, int arg) {
 
 // --- Owner of signals: F_SETOWN and relatives ---
 
-SysResult set_owner(File& f, int type, pid_t id) {
+// Numbers are those of the caller, ids kernel-wide.
+SysResult set_owner(Task& t, File& f, int type, pid_t number) {
+  const pid_t id = t.kernel_pid(number);
   const bool exists = type == F_OWNER_PGRP  ? pgrp_exists(id)
                       : type == F_OWNER_TID ? find_task(id) != nullptr
                                             : find_group(id) != nullptr || find_task(id) != nullptr;
-  if (id != 0 && !exists) return Error{ESRCH};
+  if (number != 0 && !exists) return Error{ESRCH};
   AsyncOwner& owner = async_owner(f);
   owner.type = type;
   owner.id = id;
   return 0;
 }
 
-SysResult set_owner_arg(File& f, int who) {
+SysResult set_owner_arg(Task& t, File& f, int who) {
   if (who == INT32_MIN) return Error{EINVAL};
-  return who < 0 ? set_owner(f, F_OWNER_PGRP, -who) : set_owner(f, F_OWNER_PID, who);
+  return who < 0 ? set_owner(t, f, F_OWNER_PGRP, -who) : set_owner(t, f, F_OWNER_PID, who);
 }
 
-SysResult get_owner(const File& f) {
+SysResult get_owner(const Task& t, const File& f) {
   const AsyncOwner* o = f.attached.owner.get();
   if (o == nullptr) return 0;
-  return o->type == F_OWNER_PGRP ? -o->id : o->id;
+  const pid_t number = t.shown_pid(o->id);
+  return o->type == F_OWNER_PGRP ? -number : number;
 }
 
 SysResult owner_ex(Task& t, File& f, unsigned cmd, UserPtr<f_owner_ex> arg) {
@@ -77,14 +79,14 @@ SysResult owner_ex(Task& t, File& f, unsigned cmd, UserPtr<f_owner_ex> arg) {
     const AsyncOwner* o = f.attached.owner.get();
     f_owner_ex out{};
     out.type = static_cast<__pid_type>(o != nullptr ? o->type : F_OWNER_TID);
-    out.pid = o != nullptr ? o->id : 0;
+    out.pid = o != nullptr ? t.shown_pid(o->id) : 0;
     TRY(t.mem().put(arg, out));
     return 0;
   }
   const f_owner_ex in = TRY(t.mem().get(arg));
   const int type = static_cast<int>(in.type);
   if (type != F_OWNER_TID && type != F_OWNER_PID && type != F_OWNER_PGRP) return Error{EINVAL};
-  return set_owner(f, type, in.pid);
+  return set_owner(t, f, type, in.pid);
 }
 
 // --- Record locks ---
@@ -137,7 +139,7 @@ SysResult record_lock(Task& t, const Ref<File>& f, int fd, unsigned cmd, UserPtr
       l.l_whence = SEEK_SET;
       l.l_start = other->start;
       l.l_len = other->end == INT64_MAX ? 0 : other->end - other->start + 1;
-      l.l_pid = other->pid;
+      l.l_pid = other->pid > 0 ? t.shown_pid(other->pid) : other->pid;
     }
     TRY(t.mem().put(arg, l));
     return 0;
@@ -213,9 +215,9 @@ SysResult sys_fcntl(Task& t, int fd, unsigned cmd, uint64_t arg) {
     case F_OFD_SETLKW:
       return record_lock(t, f, fd, cmd, {arg});
     case F_SETOWN:
-      return set_owner_arg(*f, value);
+      return set_owner_arg(t, *f, value);
     case F_GETOWN:
-      return get_owner(*f);
+      return get_owner(t, *f);
     case F_SETOWN_EX:
     case F_GETOWN_EX:
       return owner_ex(t, *f, cmd, {arg});

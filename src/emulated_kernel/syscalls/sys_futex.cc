@@ -128,7 +128,7 @@ SysResult requeue(Task& t, const FutexRef& from, const FutexRef& to, int nr_wake
 }
 
 bool may_see_robust_list(const Task& by, const Task& target) {
-  if (by.group == target.group || by.cred->capable(CAP_SYS_PTRACE)) return true;
+  if (by.group == target.group || by.cred->capable_in(*target.cred->user_ns, CAP_SYS_PTRACE)) return true;
   const Cred& a = *by.cred;
   const Cred& b = *target.cred;
   return a.uid == b.euid && a.uid == b.suid && a.uid == b.uid && a.gid == b.egid && a.gid == b.sgid &&
@@ -231,7 +231,7 @@ SysResult sys_set_robust_list(Task& t, uint64_t head, size_t len) {
 }
 
 SysResult sys_get_robust_list(Task& t, int pid, UserPtr<UserAddr> head_ptr, UserPtr<size_t> len_ptr) {
-  const Task* target = pid == 0 ? &t : find_task(pid);
+  const Task* target = pid == 0 ? &t : find_task(t, pid);
   if (target == nullptr) return Error{ESRCH};
   if (!may_see_robust_list(t, *target)) return Error{EPERM};
   TRY(t.mem().put(len_ptr, ROBUST_HEAD_SIZE));

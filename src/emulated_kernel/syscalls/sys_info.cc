@@ -9,6 +9,7 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
@@ -26,7 +27,7 @@ void set_field(char (&field)[N], const std::string& text) {
 
 // sethostname(2), setdomainname(2)
 SysResult set_name(Task& t, std::string& where, UserPtr<const char> name, int len) {
-  if (!t.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
+  if (!t.cred->capable_in(t.ns->uts->user_ns(), CAP_SYS_ADMIN)) return Error{EPERM};
   if (len < 0 || static_cast<size_t>(len) > UTS_LEN) return Error{EINVAL};
   std::string text(static_cast<size_t>(len), '\0');
   TRY(t.mem().read(name.addr, text.data(), text.size()));
@@ -37,7 +38,7 @@ SysResult set_name(Task& t, std::string& where, UserPtr<const char> name, int le
 }  // namespace
 
 SysResult sys_uname(Task& t, UserPtr<utsname> buf) {
-  const UtsNames& names = uts_names();
+  const UtsNames& names = t.ns->uts->names();
   utsname u{};
   set_field(u.sysname, names.sysname);
   set_field(u.nodename, names.hostname);
@@ -50,11 +51,11 @@ SysResult sys_uname(Task& t, UserPtr<utsname> buf) {
 }
 
 SysResult sys_sethostname(Task& t, UserPtr<const char> name, int len) {
-  return set_name(t, uts_names().hostname, name, len);
+  return set_name(t, t.ns->uts->names().hostname, name, len);
 }
 
 SysResult sys_setdomainname(Task& t, UserPtr<const char> name, int len) {
-  return set_name(t, uts_names().domainname, name, len);
+  return set_name(t, t.ns->uts->names().domainname, name, len);
 }
 
 SysResult sys_sysinfo(Task& t, UserPtr<struct sysinfo> info) {

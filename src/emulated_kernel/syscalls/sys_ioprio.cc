@@ -18,10 +18,10 @@ constexpr int CLASS_SHIFT = 13, CLASS_NONE = 0, CLASS_RT = 1, CLASS_BE = 2, CLAS
 Result<std::vector<Task*>> targets(Task& t, int which, int who) {
   std::vector<Task*> found;
   if (which == WHO_PROCESS) {
-    if (Task* x = who == 0 ? &t : find_task(who)) found.push_back(x);
+    if (Task* x = who == 0 ? &t : find_task(t, who)) found.push_back(x);
   } else if (which == WHO_PGRP || which == WHO_USER) {
-    const auto uid = who == 0 ? t.cred->uid : static_cast<uint32_t>(who);
-    const pid_t pgid = who == 0 ? t.group->pgid : who;
+    const auto uid = who == 0 ? t.cred->uid : t.cred->user_ns->kuid(static_cast<uint32_t>(who));
+    const pid_t pgid = who == 0 ? t.group->pgid : t.kernel_pid(who);
     for_each_group([&](ThreadGroup& g) {
       for (Task* x : g.threads)
         if (which == WHO_PGRP ? g.pgid == pgid : x->cred->uid == uid) found.push_back(x);

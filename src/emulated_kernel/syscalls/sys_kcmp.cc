@@ -28,8 +28,8 @@ Result<Ref<File>> file_of(const Task& t, unsigned long fd) {
 }  // namespace
 
 SysResult sys_kcmp(Task& t, int pid1, int pid2, int type, unsigned long idx1, unsigned long idx2) {
-  const Task* a = find_task(pid1);
-  const Task* b = find_task(pid2);
+  const Task* a = find_task(t, pid1);
+  const Task* b = find_task(t, pid2);
   if (a == nullptr || b == nullptr) return Error{ESRCH};
   if (!may_inspect(t, *a) || !may_inspect(t, *b)) return Error{EPERM};
   switch (type) {

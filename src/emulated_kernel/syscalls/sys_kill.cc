@@ -42,12 +42,12 @@ SysResult kill_many(Task& t, int sig, Wanted&& wanted) {
 
 // What the caller of sigqueue may claim about itself: to others only codes below 0, and not tkill's.
 bool may_claim(const Task& t, pid_t target, const SigInfo& info) {
-  return (info.code < 0 && info.code != SI_TKILL) || target == t.tid || target == t.tgid();
+  return (info.code < 0 && info.code != SI_TKILL) || target == t.own_tid || target == t.group->own_tgid;
 }
 
 SysResult send_to_thread(Task& t, pid_t tgid, pid_t tid, int sig, const SigInfo& info) {
-  Task* target = find_task(tid);
-  if (target == nullptr || (tgid > 0 && target->tgid() != tgid)) return Error{ESRCH};
+  Task* target = find_task(t, tid);
+  if (target == nullptr || (tgid > 0 && t.shown_pid(target->tgid()) != tgid)) return Error{ESRCH};
   if (bad_signal(sig)) return Error{EINVAL};
   if (!may_signal(t, *target->group, sig)) return Error{EPERM};
   if (sig != 0) TRY(send_signal(*target, info));
@@ -64,7 +64,7 @@ Result<SigInfo> read_queue_info(Task& t, int sig, UserPtr<const SigInfo> p) {
   SigInfo info;
   TRY(t.mem().read(p.addr, &info, sizeof info));
   info.signo = sig;
-  return info;
+  return claimed_siginfo(info);
 }
 
 }  // namespace
@@ -73,14 +73,16 @@ SysResult sys_kill(Task& t, int pid, int sig) {
   if (pid == INT_MIN) return Error{ESRCH};
   if (pid > 0) {
     ThreadGroup* g = nullptr;
-    if (pid == init_group().tgid) g = &init_group();
-    if (Task* found = find_task(pid); found != nullptr) g = found->group.get();
+    if (t.kernel_pid(pid) == init_group().tgid) g = &init_group();
+    if (Task* found = find_task(t, pid); found != nullptr) g = found->group.get();
     if (g == nullptr) return Error{ESRCH};
     TRY(kill_process(t, *g, sig, siginfo_user(sig, t)));
     return 0;
   }
-  if (pid == -1) return kill_many(t, sig, [&](const ThreadGroup& g) { return &g != t.group.get(); });
-  const pid_t pgid = pid == 0 ? t.group->pgid : -pid;
+  if (pid == -1)
+    return kill_many(t, sig,
+                     [&](const ThreadGroup& g) { return &g != t.group.get() && t.shown_pid(g.tgid) > 1; });
+  const pid_t pgid = pid == 0 ? t.group->pgid : t.kernel_pid(-pid);
   return kill_many(t, sig, [&](const ThreadGroup& g) { return g.pgid == pgid; });
 }
 
@@ -97,7 +99,7 @@ SysResult sys_tgkill(Task& t, int tgid, int tid, int sig) {
 SysResult sys_rt_sigqueueinfo(Task& t, int tgid, int sig, UserPtr<const SigInfo> p) {
   const SigInfo info = TRY(read_queue_info(t, sig, p));
   if (!may_claim(t, tgid, info)) return Error{EPERM};
-  Task* target = find_task(tgid);
+  Task* target = find_task(t, tgid);
   if (target == nullptr) return Error{ESRCH};
   TRY(kill_process(t, *target->group, sig, info));
   return 0;

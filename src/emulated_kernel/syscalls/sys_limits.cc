@@ -31,7 +31,7 @@ Result<void> change_limit(Task& t, ThreadGroup& g, unsigned resource, const Rlim
 }
 
 bool may_prlimit(const Task& by, const Task& target) {
-  if (&by == &target || by.cred->capable(CAP_SYS_RESOURCE)) return true;
+  if (&by == &target || by.cred->capable_in(*target.cred->user_ns, CAP_SYS_RESOURCE)) return true;
   const Cred& a = *by.cred;
   const Cred& b = *target.cred;
   return a.uid == b.euid && a.uid == b.suid && a.uid == b.uid && a.gid == b.egid && a.gid == b.sgid &&
@@ -58,7 +58,7 @@ SysResult sys_prlimit64(Task& t, pid_t pid, unsigned resource, UserPtr<const rli
                         UserPtr<rlimit> old_limit) {
   rlimit next{};
   if (new_limit) next = TRY(t.mem().get(new_limit.cast<rlimit>()));
-  Task* target = pid == 0 ? &t : find_task(pid);
+  Task* target = pid == 0 ? &t : find_task(t, pid);
   if (target == nullptr) return Error{ESRCH};
   if (!may_prlimit(t, *target)) return Error{EPERM};
   if (resource >= RLIM_COUNT) return Error{EINVAL};
@@ -131,12 +131,12 @@ std::vector<Task*> priority_targets(Task& t, int which, int who) {
     });
   };
   if (which == PRIO_PROCESS) {
-    if (Task* target = who == 0 ? &t : find_task(who)) found.push_back(target);
+    if (Task* target = who == 0 ? &t : find_task(t, who)) found.push_back(target);
   } else if (which == PRIO_PGRP) {
-    const pid_t pgid = who == 0 ? t.group->pgid : who;
+    const pid_t pgid = who == 0 ? t.group->pgid : t.kernel_pid(who);
     add_groups([&](Task& thread) { return thread.group->pgid == pgid; });
   } else {
-    const uid_t uid = who == 0 ? t.cred->uid : static_cast<uid_t>(who);
+    const uid_t uid = who == 0 ? t.cred->uid : t.cred->user_ns->kuid(static_cast<uid_t>(who));
     add_groups([&](Task& thread) { return thread.cred->uid == uid; });
   }
   return found;
@@ -144,7 +144,7 @@ std::vector<Task*> priority_targets(Task& t, int which, int who) {
 
 bool may_set_priority(const Task& by, const Task& target) {
   return target.cred->uid == by.cred->euid || target.cred->euid == by.cred->euid ||
-         by.cred->capable(CAP_SYS_NICE);
+         by.cred->capable_in(*target.cred->user_ns, CAP_SYS_NICE);
 }
 
 }  // namespace

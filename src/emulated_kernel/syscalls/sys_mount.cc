@@ -1,6 +1,8 @@
 // mount, umount2, pivot_root, open_tree, fsconfig, sysfs.
 #include <sys/mount.h>
 
+#include <algorithm>
+
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/base/log.h"
 #include "emulated_kernel/fd/fget.h"
@@ -20,21 +22,31 @@ constexpr unsigned long PROPAGATION = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNB
 
 bool is_mount_root(const Path& p) { return p.dentry == p.mount->root; }
 
-Result<void> remount(const Path& p, unsigned long flags) {
+bool may_mount(const Task& t) { return t.cred->capable_in(t.fs->mounts->user_ns(), CAP_NR_SYS_ADMIN); }
+
+Result<void> remount(const Task& t, const Path& p, unsigned long flags) {
   if (!is_mount_root(p)) return Error{EINVAL};
+  if (!(flags & MS_BIND) && !t.cred->capable_in(*p.mount->sb->user_ns, CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  const unsigned long locks = p.mount->locked_flags, atime = MS_NOATIME;
+  const bool changes_atime = (locks & (p.mount->flags ^ flags) & atime) != 0;
+  if (changes_atime || (locks & ~atime & ~flags) != 0) return Error{EPERM};
   p.mount->flags = (p.mount->flags & ~MOUNT_FLAGS) | (flags & MOUNT_FLAGS);
   return {};
 }
 
 // MS_BIND: the same tree in a second place; with MS_REC also what is mounted below it.
-Result<void> bind(const Path& from, const Path& to, bool recursive) {
-  auto m = make_ref<Mount>(from.mount->sb, from.dentry, from.mount->source, from.mount->flags);
+Result<void> bind(const Path& from, const Path& to, bool recursive, bool below_another = false) {
   const std::vector<Ref<Mount>> below = from.mount->children;
+  for (const Ref<Mount>& child : below)  // without what covers it, something locked would come to light
+    if (!recursive && child->locked && child->mountpoint->is_below(*from.dentry)) return Error{EINVAL};
+  auto m = make_ref<Mount>(from.mount->sb, from.dentry, from.mount->source, from.mount->flags);
+  m->locked_flags = from.mount->locked_flags;
+  m->locked = below_another && from.mount->locked;
   TRY(attach_mount(to, m));
   if (!recursive) return {};
   for (const Ref<Mount>& child : below)
     if (child->mountpoint && child->mountpoint->is_below(*from.dentry))
-      TRY(bind(Path(child, child->root), Path(m, child->mountpoint), true));
+      TRY(bind(Path(child, child->root), Path(m, child->mountpoint), true, true));
   return {};
 }
 
@@ -48,12 +60,26 @@ Result<void> set_propagation(const Path& p, unsigned long flags) {
   return {};
 }
 
+// Is there a mount of this type with nothing of it covered (mount_too_revealing())?
+bool seen_already(const MountNamespace& ns, const std::string& type) {
+  const std::vector<Mount*> all = all_mounts(ns);
+  return std::any_of(all.begin(), all.end(), [&](const Mount* m) {
+    return m->sb->fs_name() == type && m->root->parent() == nullptr &&
+           std::none_of(m->children.begin(), m->children.end(),
+                        [](const Ref<Mount>& c) { return c->locked; });
+  });
+}
+
 Result<void> mount_new(Task& t, const Path& where, std::string source, UserPtr<const char> type_name,
                        unsigned long flags, UserPtr<const void> data) {
   std::string type = TRY(t.mem().read_cstr(type_name.addr, PAGE, EINVAL)), options;
   if (data) options = TRY(t.mem().read_cstr(data.addr, PAGE, EINVAL));
   const FileSystemType* fs = find_filesystem(type);
   if (fs == nullptr) return Error{ENODEV};
+  const UserNamespace& ruler = fs->ruler != nullptr ? fs->ruler(t) : *initial_user_ns();
+  if (!t.cred->capable_in(ruler, CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (fs->revealing && !t.fs->mounts->user_ns().initial() && !seen_already(*t.fs->mounts, type))
+    return Error{EPERM};
   Ref<Inode> root = TRY(fs->mount({source, options, flags}));
   Ref<SuperBlock> sb(&root->sb());
   TRY(attach_mount(where, make_ref<Mount>(sb, Dentry::make_root(std::move(root)), std::move(source),
@@ -68,18 +94,19 @@ SysResult sys_mount(Task& t, UserPtr<const char> source, UserPtr<const char> tar
   std::string from = "none";
   if (source) from = TRY(t.mem().read_cstr(source.addr, PATH_LEN_MAX, ENAMETOOLONG));
   Path where = TRY(path_of(t, AT_FDCWD, target, WALK_FOLLOW));
-  if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (!may_mount(t)) return Error{EPERM};
   if (!t.fs->mounts->contains(*where.mount)) return Error{EINVAL};
   if (mountflags & MS_REMOUNT) {
-    TRY(remount(where, mountflags));
+    TRY(remount(t, where, mountflags));
   } else if (mountflags & MS_BIND) {
     Path src = TRY(path_of(t, AT_FDCWD, source, WALK_FOLLOW));
+    if (!t.fs->mounts->contains(*src.mount)) return Error{EINVAL};
     TRY(bind(src, where, (mountflags & MS_REC) != 0));
   } else if (mountflags & PROPAGATION) {
     TRY(set_propagation(where, mountflags));
   } else if (mountflags & MS_MOVE) {
     Path src = TRY(path_of(t, AT_FDCWD, source, WALK_FOLLOW));
-    if (!is_mount_root(src)) return Error{EINVAL};
+    if (!is_mount_root(src) || !t.fs->mounts->contains(*src.mount)) return Error{EINVAL};
     TRY(move_mount(*src.mount, where));
   } else {
     TRY(mount_new(t, where, std::move(from), filesystemtype, mountflags, data));
@@ -91,8 +118,9 @@ SysResult sys_umount2(Task& t, UserPtr<const char> target, int flags) {
   if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) return Error{EINVAL};
   unsigned walk = (flags & UMOUNT_NOFOLLOW) ? 0u : static_cast<unsigned>(WALK_FOLLOW);
   Path p = TRY(path_of(t, AT_FDCWD, target, walk));
-  if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (!may_mount(t)) return Error{EPERM};
   if (!is_mount_root(p) || !t.fs->mounts->contains(*p.mount)) return Error{EINVAL};
+  if ((flags & MNT_FORCE) && !t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
   if (flags & MNT_EXPIRE) return Error{(flags & (MNT_FORCE | MNT_DETACH)) ? EINVAL : EAGAIN};
   Mount* m = p.mount.get();
   p = Path();  // our own reference must not make it busy
@@ -177,11 +205,12 @@ SysResult sys_sysfs(Task& t, int option, uint64_t arg1, uint64_t arg2) {
 }
 
 SysResult sys_pivot_root(Task& t, UserPtr<const char> new_root, UserPtr<const char> put_old) {
-  if (!t.cred->capable(CAP_NR_SYS_ADMIN)) return Error{EPERM};
+  if (!may_mount(t)) return Error{EPERM};
   Path to = TRY(path_of(t, AT_FDCWD, new_root, WALK_FOLLOW | WALK_DIRECTORY));
   Path old = TRY(path_of(t, AT_FDCWD, put_old, WALK_FOLLOW | WALK_DIRECTORY));
   if (to.mount == t.fs->root.mount || old.mount == t.fs->root.mount) return Error{EBUSY};
-  if (!is_mount_root(to) || !is_mount_root(t.fs->root)) return Error{EINVAL};
+  if (!t.fs->mounts->contains(*to.mount) || !is_mount_root(to) || !is_mount_root(t.fs->root))
+    return Error{EINVAL};
   if (old.mount != to.mount || !old.dentry->is_below(*to.dentry)) return Error{EINVAL};
   const Path before = t.fs->root;
   TRY(pivot_mounts(*t.fs->mounts, to, old));

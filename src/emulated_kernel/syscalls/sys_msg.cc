@@ -18,7 +18,7 @@ msqid_ds show(const MsgQueue& q) {
   d.__msg_cbytes = q.bytes;
   d.msg_qnum = q.messages.size();
   d.msg_qbytes = q.bytes_max;
-  d.msg_lspid = q.lspid, d.msg_lrpid = q.lrpid;
+  d.msg_lspid = current().shown_pid(q.lspid), d.msg_lrpid = current().shown_pid(q.lrpid);
   return d;
 }
 
@@ -48,7 +48,7 @@ SysResult set(Task& t, int id, UserPtr<void> buf) {
   Ref<MsgQueue> q = TRY(msg_table().find(id));
   TRY(ipc_may_control(t, *q));
   if (d.msg_qbytes > MSG_BYTES_MAX && !t.cred->capable(CAP_SYS_RESOURCE)) return Error{EPERM};
-  ipc_apply_perm(*q, d.msg_perm);
+  TRY(ipc_apply_perm(*q, d.msg_perm));
   q->bytes_max = d.msg_qbytes;
   q->ctime = realtime_timespec().tv_sec;
   q->senders.wake_all();  // there may be more room now

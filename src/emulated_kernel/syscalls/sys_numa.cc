@@ -44,7 +44,7 @@ Result<void> check_nodes(int policy, uint64_t nodes) {
 
 // The task whose memory is meant. ESRCH, EPERM.
 Result<Ref<Mm>> mm_of(Task& t, int pid) {
-  Task* target = pid == 0 ? &t : find_task(pid);
+  Task* target = pid == 0 ? &t : find_task(t, pid);
   if (target == nullptr || !target->mm) return Error{ESRCH};
   if (!may_inspect(t, *target)) return Error{EPERM};
   return target->mm;

@@ -52,9 +52,9 @@ bool advice_for_others(int advice) {
 
 SysResult sys_pidfd_open(Task& t, int pid, unsigned flags) {
   if ((flags & ~static_cast<unsigned>(O_NONBLOCK)) != 0 || pid <= 0) return Error{EINVAL};
-  const Task* target = pid == init_group().tgid ? &init_task() : find_task(pid);
+  const Task* target = t.kernel_pid(pid) == init_group().tgid ? &init_task() : find_task(t, pid);
   if (target == nullptr) return Error{ESRCH};
-  if (target->tgid() != pid) return Error{EINVAL};
+  if (t.shown_pid(target->tgid()) != pid) return Error{EINVAL};
   Ref<File> f = make_pidfd(*target->group, static_cast<int>(flags));
   return TRY(t.files->install(std::move(f), true, t.rlimit(RLIMIT_NOFILE)));
 }
@@ -62,10 +62,12 @@ SysResult sys_pidfd_open(Task& t, int pid, unsigned flags) {
 SysResult sys_pidfd_send_signal(Task& t, int pidfd, int sig, UserPtr<const SigInfo> info, unsigned flags) {
   if (flags != 0) return Error{EINVAL};
   const Ref<ThreadGroup> g = TRY(group_of_fd_or_directory(t, pidfd));
+  if (!g->pid_ns->is_below(*t.group->pid_ns)) return Error{EINVAL};
   SigInfo sent = siginfo_user(sig, t);
   if (info) {
     TRY(t.mem().read(info.addr, &sent, sizeof sent));
     if (sent.signo != sig) return Error{EINVAL};
+    sent = claimed_siginfo(sent);
     if (g != t.group && (sent.code >= 0 || sent.code == SI_TKILL)) return Error{EPERM};
   }
   if (reaped(*g)) return Error{ESRCH};

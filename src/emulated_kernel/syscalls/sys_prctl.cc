@@ -34,7 +34,7 @@ SysResult set_securebits(Task& t, uint64_t bits) {
   const bool changes_locked = ((locks >> 1) & (old.securebits ^ bits)) != 0;
   const bool unlocks = (locks & ~bits) != 0;
   const bool unknown = (bits & ~static_cast<uint64_t>(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) != 0;
-  if (changes_locked || unlocks || unknown || !old.capable(CAP_SETPCAP)) return Error{EPERM};
+  if (changes_locked || unlocks || unknown || !old.capable_here(CAP_SETPCAP)) return Error{EPERM};
   Ref<Cred> next = old.copy();
   next->securebits = static_cast<uint32_t>(bits);
   commit_cred(t, next);
@@ -52,7 +52,7 @@ SysResult set_keep_caps(Task& t, uint64_t on) {
 }
 
 SysResult drop_bounding(Task& t, uint64_t cap) {
-  if (!t.cred->capable(CAP_SETPCAP)) return Error{EPERM};
+  if (!t.cred->capable_here(CAP_SETPCAP)) return Error{EPERM};
   if (!known_cap(cap)) return Error{EINVAL};
   Ref<Cred> next = t.cred->copy();
   next->cap_bounding &= ~(1ULL << cap);

@@ -50,7 +50,7 @@ SysResult transfer(Task& t, int pid, UserPtr<const GuestIovec> local_iov, unsign
                   [](const GuestIovec& v) { return static_cast<int64_t>(v.len) < 0; }))
     return Error{EINVAL};
   if (std::all_of(remote.begin(), remote.end(), [](const GuestIovec& v) { return v.len == 0; })) return 0;
-  Task* target = find_task(pid);
+  Task* target = find_task(t, pid);
   if (target == nullptr || !target->mm) return Error{ESRCH};
   if (!may_attach(t, *target)) return Error{EPERM};
   const Ref<Mm> mm = target->mm;

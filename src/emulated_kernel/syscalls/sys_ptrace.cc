@@ -250,7 +250,7 @@ SysResult sys_ptrace(Task& t, int64_t request, int64_t pid, uint64_t addr, uint6
     TRY(ptrace_traceme(t));
     return 0;
   }
-  Task* tracee = find_task(static_cast<pid_t>(pid));
+  Task* tracee = find_task(t, static_cast<pid_t>(pid));
   if (tracee == nullptr) return Error{ESRCH};
   const Ref<Task> keep(tracee);
   if (request == PTRACE_ATTACH || request == PTRACE_SEIZE) {

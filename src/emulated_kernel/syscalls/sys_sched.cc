@@ -27,8 +27,8 @@ constexpr uint32_t ATTR_SIZE_VER0 = 48, PAGE_BYTES = 4096;
 
 // Pid 1, which never runs, can be looked at; to change it is refused, as it is to everybody but root.
 Result<Task*> find_target(Task& t, int pid) {
-  if (pid == init_group().tgid) return &init_task();
-  Task* target = pid == 0 ? &t : find_task(pid);
+  if (t.kernel_pid(pid) == init_group().tgid) return &init_task();
+  Task* target = pid == 0 ? &t : find_task(t, pid);
   if (target == nullptr) return Error{ESRCH};
   return target;
 }

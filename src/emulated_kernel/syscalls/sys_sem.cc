@@ -85,7 +85,7 @@ SysResult examine(Task& t, SemSet& s, int num, int cmd, uint64_t arg) {
     case GETVAL:
       return s.sems[n].value;
     case GETPID:
-      return s.sems[n].pid;
+      return t.shown_pid(s.sems[n].pid);
     default:
       return s.count_waiting(n, cmd == GETZCNT);
   }
@@ -140,7 +140,7 @@ SysResult sys_semctl(Task& t, int semid, int semnum, int cmd, uint64_t arg) {
       const auto d = TRY(t.mem().get(UserPtr<semid_ds>{arg}));
       Ref<SemSet> s = TRY(sem_table().find(semid));
       TRY(ipc_may_control(t, *s));
-      ipc_apply_perm(*s, d.sem_perm);
+      TRY(ipc_apply_perm(*s, d.sem_perm));
       s->ctime = realtime_timespec().tv_sec;
       return 0;
     }

@@ -3,6 +3,7 @@
 
 #include "emulated_kernel/abi/syscall_handlers.h"
 #include "emulated_kernel/fd/anon_inode.h"
+#include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/ipc/shm.h"
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/task/task.h"
@@ -16,7 +17,7 @@ shmid_ds show(const ShmSegment& s) {
   d.shm_perm = ipc_show_perm(s);
   d.shm_segsz = s.size;
   d.shm_atime = s.atime, d.shm_dtime = s.dtime, d.shm_ctime = s.ctime;
-  d.shm_cpid = s.cpid, d.shm_lpid = s.lpid;
+  d.shm_cpid = current().shown_pid(s.cpid), d.shm_lpid = current().shown_pid(s.lpid);
   d.shm_nattch = s.nattch();
   return d;
 }
@@ -42,7 +43,7 @@ SysResult shm_info_of_all(Task& t, UserPtr<void> buf) {
 }
 
 SysResult set_lock(Task& t, ShmSegment& s, bool on) {
-  if (!t.cred->capable(CAP_IPC_LOCK)) {
+  if (!t.cred->capable_in(current_ipc_ns()->user_ns(), CAP_IPC_LOCK)) {
     if (t.cred->euid != s.uid && t.cred->euid != s.cuid) return Error{EPERM};
     if (on && t.rlimit(RLIMIT_MEMLOCK) == 0) return Error{EPERM};
   }
@@ -83,7 +84,7 @@ SysResult sys_shmctl(Task& t, int shmid, int cmd, UserPtr<void> buf) {
       const auto d = TRY(t.mem().get(buf.cast<shmid_ds>()));
       Ref<ShmSegment> s = TRY(shm_table().find(shmid));
       TRY(ipc_may_control(t, *s));
-      ipc_apply_perm(*s, d.shm_perm);
+      TRY(ipc_apply_perm(*s, d.shm_perm));
       s->ctime = realtime_timespec().tv_sec;
       return 0;
     }

@@ -21,8 +21,8 @@ SysResult put_stat(Task& t, UserPtr<struct stat> buf, const Kstat& k) {
   s.st_ino = k.ino;
   s.st_mode = k.mode;
   s.st_nlink = k.nlink;
-  s.st_uid = k.uid;
-  s.st_gid = k.gid;
+  s.st_uid = t.cred->user_ns->uid(k.uid);
+  s.st_gid = t.cred->user_ns->gid(k.gid);
   s.st_rdev = k.rdev;
   s.st_size = static_cast<off_t>(k.size);
   s.st_blksize = k.blksize;
@@ -72,7 +72,7 @@ statx_timestamp stamp(const timespec& ts) {
 }
 
 // `wanted`: the caller's mask. As with ext4, the time of birth comes only if asked for.
-struct statx to_statx(const Statted& s, unsigned wanted) {
+struct statx to_statx(const UserNamespace& user_ns, const Statted& s, unsigned wanted) {
   constexpr uint64_t ATTR_MOUNT_ROOT = 0x2000;  // STATX_ATTR_MOUNT_ROOT
   constexpr uint32_t MNT_ID = 0x1000;           // STATX_MNT_ID
   const Kstat& k = s.attr;
@@ -80,8 +80,8 @@ struct statx to_statx(const Statted& s, unsigned wanted) {
   x.stx_mask = STATX_BASIC_STATS | (wanted & STATX_BTIME);
   x.stx_blksize = k.blksize;
   x.stx_nlink = k.nlink;
-  x.stx_uid = k.uid;
-  x.stx_gid = k.gid;
+  x.stx_uid = user_ns.uid(k.uid);
+  x.stx_gid = user_ns.gid(k.gid);
   x.stx_mode = static_cast<uint16_t>(k.mode);
   x.stx_ino = k.ino;
   x.stx_size = k.size;
@@ -122,7 +122,8 @@ Ref<const Cred> real_cred(const Cred& c) {
   Ref<Cred> r = c.copy();
   r->fsuid = c.uid;
   r->fsgid = c.gid;
-  if (!(c.securebits & SECBIT_NO_SETUID_FIXUP)) r->cap_effective = c.uid == 0 ? c.cap_permitted : 0;
+  if (!(c.securebits & SECBIT_NO_SETUID_FIXUP))
+    r->cap_effective = c.uid == c.root_uid() ? c.cap_permitted : 0;
   return r;
 }
 
@@ -181,7 +182,7 @@ SysResult sys_statx(Task& t, int dirfd, UserPtr<const char> pathname, int flags,
   if ((flags & SYNC_TYPE) == SYNC_TYPE) return Error{EINVAL};
   if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | SYNC_TYPE)) return Error{EINVAL};
   Statted s = TRY(stat_at(t, dirfd, pathname, flags));
-  TRY(t.mem().put(statxbuf, to_statx(s, mask)));
+  TRY(t.mem().put(statxbuf, to_statx(*t.cred->user_ns, s, mask)));
   return 0;
 }
 

@@ -41,9 +41,9 @@ Result<PosixTimer::Notify> read_notify(const Task& t, const GuestSigevent& e) {
   if (e.notify == SIGEV_NONE) return PosixTimer::Notify{.silent = true};
   PosixTimer::Notify n{.signo = e.signo, .value = e.value};
   if (e.notify == SIGEV_THREAD_ID) {
-    const Task* target = find_task(e.tid);
+    const Task* target = find_task(t, e.tid);
     if (target == nullptr || target->group != t.group) return Error{EINVAL};
-    n.tid = e.tid;
+    n.tid = target->tid;
   } else if (e.notify != SIGEV_SIGNAL && e.notify != SIGEV_THREAD) {
     return Error{EINVAL};
   }

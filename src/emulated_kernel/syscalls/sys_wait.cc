@@ -26,11 +26,12 @@ Result<WaitRequest> waitid_request(Task& t, int idtype, int id, int options, boo
     case P_PID:
       if (id <= 0) return Error{EINVAL};
       req.who = WaitRequest::Who::process;
+      req.id = t.kernel_pid(id);
       return req;
     case P_PGID:
       if (id < 0) return Error{EINVAL};
       req.who = WaitRequest::Who::pgrp;
-      if (id == 0) req.id = t.group->pgid;
+      req.id = id == 0 ? t.group->pgid : t.kernel_pid(id);
       return req;
     case P_PIDFD: {
       if (id < 0) return Error{EINVAL};
@@ -56,7 +57,7 @@ Result<void> put_waitid_info(Task& t, UserPtr<SigInfo> p, const WaitOutcome& w) 
     int32_t pid;
     uint32_t uid;
     int32_t status;
-  } const chld{w.pid, w.uid, w.status};
+  } const chld{w.pid, w.pid != 0 ? t.cred->user_ns->uid(w.uid) : 0, w.status};
   return t.mem().write(p.addr + offsetof(SigInfo, chld), &chld, sizeof chld);
 }
 
@@ -69,10 +70,10 @@ SysResult sys_wait4(Task& t, int pid, UserPtr<int> wstatus, int options, UserPtr
   req.options = options | WEXITED;
   if (pid > 0) {
     req.who = WaitRequest::Who::process;
-    req.id = pid;
+    req.id = t.kernel_pid(pid);
   } else if (pid != -1) {
     req.who = WaitRequest::Who::pgrp;
-    req.id = pid == 0 ? t.group->pgid : -pid;
+    req.id = pid == 0 ? t.group->pgid : t.kernel_pid(-pid);
   }
   const WaitOutcome w = TRY(wait_for_child(t, req));
   if (w.pid == 0) return 0;

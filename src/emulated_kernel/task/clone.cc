@@ -15,6 +15,7 @@
 #include "emulated_kernel/signal/rules.h"
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/cpu_limit.h"
+#include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/ptrace.h"
 #include "vfs/fs_context.h"
@@ -23,9 +24,27 @@ namespace starry {
 
 namespace {
 
-// Those that are not there.
-constexpr uint64_t NAMESPACE_FLAGS =
-    CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET;
+// What a new process may get of its own, besides the user namespace that rules over it.
+struct NewNamespaces {
+  Ref<const Cred> cred;
+  Ref<const Namespaces> ns;
+};
+
+// copy_creds(), copy_namespaces()
+Result<NewNamespaces> namespaces_for_child(const Task& parent, uint64_t flags) {
+  NewNamespaces n{parent.cred, parent.ns};
+  if ((flags & CLONE_NEWUSER) != 0) {
+    const Ref<Cred> next = parent.cred->copy();
+    TRY(create_user_ns(*next, is_chrooted(*parent.fs)));
+    n.cred = next;
+  }
+  if ((flags & (CLONE_NEWNS | NEW_NAMESPACES)) != 0) {
+    if (!n.cred->capable_here(CAP_SYS_ADMIN)) return Error{EPERM};
+    n.ns = TRY(copy_namespaces(parent, *n.cred, flags));
+  }
+  if ((flags & CLONE_VM) == 0) n.ns = with_time_for_children(n.ns);
+  return n;
+}
 
 // Combinations that clone(2) refuses (copy_process).
 Result<void> check_flags(const Task& parent, uint64_t flags) {
@@ -34,32 +53,39 @@ Result<void> check_flags(const Task& parent, uint64_t flags) {
   if (has(CLONE_NEWNS | CLONE_FS) || has(CLONE_NEWUSER | CLONE_FS)) return Error{EINVAL};
   if (any(CLONE_THREAD) && !any(CLONE_SIGHAND)) return Error{EINVAL};
   if (any(CLONE_SIGHAND) && !any(CLONE_VM)) return Error{EINVAL};
-  if (any(CLONE_PARENT) && parent.group->parent == nullptr) return Error{EINVAL};
+  if (any(CLONE_PARENT) && (parent.group->parent == nullptr || parent.group->unkillable))
+    return Error{EINVAL};
   if (any(CLONE_THREAD) && any(CLONE_NEWUSER | CLONE_NEWPID)) return Error{EINVAL};
   if (any(CLONE_PIDFD) && any(CLONE_DETACHED | CLONE_THREAD)) return Error{EINVAL};
   if (has(CLONE_NEWIPC | CLONE_SYSVSEM)) return Error{EINVAL};
-  if (any(CLONE_NEWUSER)) {
-    klog(LogLevel::warn, "clone: user namespaces are not implemented");
-    return Error{EPERM};
-  }
-  if (any(CLONE_NEWNS | NAMESPACE_FLAGS) && !parent.cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
-  if (any(NAMESPACE_FLAGS)) {
-    klog(LogLevel::warn, "clone: namespaces are not implemented (flags {:#x})", flags & NAMESPACE_FLAGS);
-    return Error{EINVAL};
-  }
+  if (any(CLONE_THREAD) && parent.ns->pid_for_children != parent.group->pid_ns) return Error{EINVAL};
   return {};
 }
 
-// The new task's id: the next one, or what clone3's set_tid asks for (clone3(2), "The set_tid array").
-// There is one pid namespace, so the array has one element.
-Result<pid_t> choose_tid(Task& parent, const CloneArgs& args) {
-  if (args.set_tid_size == 0) return alloc_pid();
-  if (args.set_tid_size > 1) return Error{EINVAL};
-  const pid_t wanted = TRY(parent.mem().get(UserPtr<pid_t>{args.set_tid}));
-  if (wanted < 1 || wanted >= PID_MAX) return Error{EINVAL};
-  if (!parent.cred->capable(CAP_SYS_ADMIN) && !parent.cred->capable(CAP_CHECKPOINT_RESTORE))
-    return Error{EPERM};
-  return claim_pid(wanted);
+// The numbers that clone3's set_tid asks for, innermost namespace first (clone3(2), "The set_tid array").
+Result<std::vector<pid_t>> wanted_tids(Task& parent, const CloneArgs& args, const PidNamespace& ns) {
+  if (args.set_tid_size > static_cast<uint64_t>(ns.level) + 1) return Error{EINVAL};
+  const std::vector<pid_t> wanted =
+      TRY(parent.mem().get_array(UserPtr<pid_t>{args.set_tid}, static_cast<size_t>(args.set_tid_size)));
+  const PidNamespace* at = &ns;
+  for (const pid_t tid : wanted) {
+    if (tid < 1 || tid >= PID_MAX) return Error{EINVAL};
+    if (!parent.cred->capable_in(at->user_ns(), CAP_SYS_ADMIN) &&
+        !parent.cred->capable_in(at->user_ns(), CAP_CHECKPOINT_RESTORE))
+      return Error{EPERM};
+    at = at->parent.get();
+  }
+  return wanted;
+}
+
+// The new task's id: the next one, or the one asked for; and its numbers in other PID namespaces than the
+// initial one.
+Result<pid_t> choose_tid(Task& parent, const CloneArgs& args, PidNamespace& ns) {
+  const std::vector<pid_t> wanted = TRY(wanted_tids(parent, args, ns));
+  const auto level = static_cast<size_t>(ns.level);
+  const pid_t tid = wanted.size() > level ? TRY(claim_pid(wanted[level])) : alloc_pid();
+  TRY(assign_numbers(ns, tid, wanted));
+  return tid;
 }
 
 Result<void> check_process_limit(const Task& parent) {
@@ -81,9 +107,12 @@ Ref<SigHandlers> handlers_for(const ThreadGroup& from, uint64_t flags) {
   return copy;
 }
 
-Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, uint64_t flags, int exit_signal) {
+Ref<ThreadGroup> new_group(const Task& parent, pid_t tgid, const Ref<PidNamespace>& pid_ns, uint64_t flags,
+                           int exit_signal) {
   const ThreadGroup& from = *parent.group;
   Ref<ThreadGroup> g = make_ref<ThreadGroup>(tgid);
+  g->pid_ns = pid_ns;
+  g->own_tgid = pid_ns->number(tgid);
   const bool sibling = (flags & CLONE_PARENT) != 0;
   g->parent = sibling ? from.parent : parent.group.get();
   g->parent_tid = sibling ? from.parent_tid : parent.tid;
@@ -112,17 +141,20 @@ std::shared_ptr<SemUndoList> share_sem_undo(Task& parent, uint64_t flags) {
   return parent.sem_undo;
 }
 
-Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneArgs& args) {
+Ref<Task> new_task(Task& parent, pid_t tid, Ref<ThreadGroup> group, const CloneArgs& args,
+                   NewNamespaces own) {
   const uint64_t flags = args.flags;
   Ref<Task> child = make_ref<Task>(tid, std::move(group));
-  child->cred = parent.cred;
+  child->own_tid = child->shown_pid(tid);
+  child->cred = std::move(own.cred);
+  child->ns = std::move(own.ns);
   child->comm = parent.comm;
   child->no_new_privs = parent.no_new_privs;
   child->keep_caps = parent.keep_caps;
   child->timer_slack_ns = child->default_timer_slack_ns = parent.timer_slack_ns;
   child->files = (flags & CLONE_FILES) != 0 ? parent.files : parent.files->copy();
   child->fs = (flags & CLONE_FS) != 0 ? parent.fs : parent.fs->copy();
-  if ((flags & CLONE_NEWNS) != 0) unshare_mounts(*child->fs);
+  if ((flags & CLONE_NEWNS) != 0) unshare_mounts(*child->fs, child->cred->user_ns);
   child->sig.blocked = parent.sig.blocked;
   child->sig.alt_sp = parent.sig.alt_sp;
   child->sig.alt_size = parent.sig.alt_size;
@@ -168,6 +200,10 @@ void undo(Task& child, bool thread) {
   child.exiting = child.exited = true;
   scheduler().remove(child.se, platform().monotonic_ns());
   ThreadGroup& g = *child.group;
+  if (g.pid_ns->reaper == &g) {
+    g.pid_ns->reaper = nullptr;
+    g.pid_ns->closed = true;
+  }
   if (thread) {
     g.exec_wait.wake_all();
     check_stop_complete(g);
@@ -195,25 +231,33 @@ SysResult kernel_clone(Task& parent, const CloneArgs& args) {
   TRY(check_process_limit(parent));
 
   const bool thread = (flags & CLONE_THREAD) != 0;
-  const pid_t tid = TRY(choose_tid(parent, args));
+  NewNamespaces own = TRY(namespaces_for_child(parent, flags));
+  const Ref<PidNamespace> pid_ns = thread ? parent.group->pid_ns : own.ns->pid_for_children;
+  const pid_t tid = TRY(choose_tid(parent, args, *pid_ns));
   Ref<ThreadGroup> group = parent.group;
-  if (!thread) group = new_group(parent, tid, flags, static_cast<int>(args.exit_signal));
-  Ref<Task> child = new_task(parent, tid, group, args);
+  if (!thread) group = new_group(parent, tid, pid_ns, flags, static_cast<int>(args.exit_signal));
+  Ref<Task> child = new_task(parent, tid, group, args, std::move(own));
   scheduler().fork_task(child->se, parent.se);
 
   int pidfd = -1;
   if ((flags & CLONE_PIDFD) != 0) {
-    pidfd = TRY(parent.files->install(make_pidfd(*group), true, parent.rlimit(RLIMIT_NOFILE)));
-    if (auto r = parent.mem().put(UserPtr<int>{args.pidfd}, pidfd); !r) {
-      parent.files->remove(pidfd);
+    auto fd = parent.files->install(make_pidfd(*group), true, parent.rlimit(RLIMIT_NOFILE));
+    if (auto r = fd ? parent.mem().put(UserPtr<int>{args.pidfd}, *fd) : Result<void>(fd.error()); !r) {
+      if (fd) parent.files->remove(*fd);
+      drop_numbers(*pid_ns, tid);
       return r.error();
     }
+    pidfd = *fd;
   }
 
   // Visible from here on, so that signals to the process or its group reach the child as well.
   if (!thread) {
     group->parent->children.push_back(group);
     register_group(*group);
+    if (!pid_ns->initial() && group->own_tgid == 1) {
+      pid_ns->reaper = group.get();
+      group->unkillable = true;
+    }
   }
   register_task(child);
   if (auto made = make_carrier(parent, *child, flags); !made) {
@@ -222,20 +266,23 @@ SysResult kernel_clone(Task& parent, const CloneArgs& args) {
     return made.error();
   }
   set_child_regs(*child, args);
-  if ((flags & CLONE_PARENT_SETTID) != 0) put_tid(parent, args.parent_tid, tid);
-  if ((flags & CLONE_CHILD_SETTID) != 0) put_tid(*child, args.child_tid, tid);
+  const pid_t number = parent.shown_pid(tid);  // before it is gone
+  if ((flags & CLONE_PARENT_SETTID) != 0) put_tid(parent, args.parent_tid, number);
+  if ((flags & CLONE_CHILD_SETTID) != 0) put_tid(*child, args.child_tid, child->own_tid);
 
   const int event = ptrace_clone_event(parent, flags, static_cast<int>(args.exit_signal));
   if (parent.ptrace && (event != 0 || (flags & CLONE_PTRACE) != 0)) ptrace_attach_child(parent, *child);
   scheduler().wake(child->se, platform().monotonic_ns(), &parent.se);  // who makes one mostly waits soon
-  if (event != 0) ptrace_event(parent, event, static_cast<uint64_t>(tid));
+  const auto seen_by_tracer =
+      static_cast<uint64_t>(parent.ptrace ? parent.ptrace->tracer->shown_pid(tid) : tid);
+  if (event != 0) ptrace_event(parent, event, seen_by_tracer);
   if ((flags & CLONE_VFORK) != 0) {
     wait_until(
         group->vfork_done, Deadline::never(), [&] { return !child->vfork_pending; }, false,
         SleepMode::killable);
-    ptrace_event(parent, PTRACE_EVENT_VFORK_DONE, static_cast<uint64_t>(tid));
+    ptrace_event(parent, PTRACE_EVENT_VFORK_DONE, seen_by_tracer);
   }
-  return tid;
+  return number;
 }
 
 }  // namespace starry

@@ -44,7 +44,7 @@ void add_thread(Bytes& notes, Task& x, int signo) {
   elf_prstatus s{};
   s.pr_info.si_signo = s.pr_cursig = static_cast<int16_t>(signo);
   s.pr_sigpend = x.sig.pending.bits, s.pr_sighold = x.sig.blocked;
-  s.pr_pid = x.tid, s.pr_ppid = g.parent->tgid, s.pr_pgrp = g.pgid;
+  s.pr_pid = x.own_tid, s.pr_ppid = x.shown_pid(g.parent->tgid), s.pr_pgrp = x.shown_pid(g.pgid);
   s.pr_sid = g.session ? g.session->sid : 0;
   s.pr_utime = to_timeval(x.utime_ns), s.pr_stime = to_timeval(x.stime_ns);
   const UserRegs regs = user_regs(x, -1);
@@ -63,7 +63,7 @@ void add_process(Bytes& notes, Task& t) {
   elf_prpsinfo p{};
   p.pr_sname = 'R';
   p.pr_nice = static_cast<char>(t.se.nice);
-  p.pr_uid = t.cred->uid, p.pr_gid = t.cred->gid;
+  p.pr_uid = t.cred->user_ns->uid(t.cred->uid), p.pr_gid = t.cred->user_ns->gid(t.cred->gid);
   p.pr_pid = g.tgid, p.pr_ppid = g.parent->tgid, p.pr_pgrp = g.pgid;
   p.pr_sid = g.session ? g.session->sid : 0;
   std::memcpy(p.pr_fname, t.comm.data(), sizeof p.pr_fname);

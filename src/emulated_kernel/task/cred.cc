@@ -7,12 +7,25 @@
 #include <algorithm>
 #include <tuple>
 
+#include "emulated_kernel/fd/file.h"
 #include "emulated_kernel/task/task.h"
 
 namespace starry {
 
 bool Cred::in_group(uint32_t gid_) const {
   return gid_ == fsgid || std::find(groups.begin(), groups.end(), gid_) != groups.end();
+}
+
+bool Cred::capable_in(const UserNamespace& target, int cap) const {
+  for (const UserNamespace* ns = &target;; ns = ns->parent.get()) {
+    if (ns == user_ns.get()) return capable_here(cap);
+    if (ns->level <= user_ns->level) return false;
+    if (ns->parent == user_ns && ns->owner == euid) return true;
+  }
+}
+
+bool Cred::capable_over(const Kstat& file, int cap) const {
+  return capable_here(cap) && user_ns->maps_uid(file.uid) && user_ns->maps_gid(file.gid);
 }
 
 Ref<Cred> Cred::copy() const {
@@ -26,6 +39,7 @@ Ref<Cred> Cred::copy() const {
   c->cap_bounding = cap_bounding;
   c->cap_ambient = cap_ambient;
   c->securebits = securebits;
+  c->user_ns = user_ns;
   return c;
 }
 
@@ -33,16 +47,23 @@ bool Cred::same_as(const Cred& o) const {
   const auto all = [](const Cred& c) {
     return std::tie(c.uid, c.euid, c.suid, c.fsuid, c.gid, c.egid, c.sgid, c.fsgid, c.groups,
                     c.cap_inheritable, c.cap_permitted, c.cap_effective, c.cap_bounding, c.cap_ambient,
-                    c.securebits);
+                    c.securebits, c.user_ns);
   };
   return all(*this) == all(o);
 }
 
+bool caps_within(const Cred& a, const Cred& b) {
+  if (a.user_ns == b.user_ns) return (b.cap_permitted & ~a.cap_permitted) == 0;
+  // Who makes a user namespace had all capabilities in it already.
+  for (const UserNamespace* ns = b.user_ns.get(); !ns->initial(); ns = ns->parent.get())
+    if (ns->parent == a.user_ns && ns->owner == a.euid) return true;
+  return false;
+}
+
 void commit_cred(Task& t, Ref<Cred> next) {
   const Cred& old = *t.cred;
-  const bool gains_caps = (next->cap_permitted & ~old.cap_permitted) != 0;
   if (old.euid != next->euid || old.egid != next->egid || old.fsuid != next->fsuid ||
-      old.fsgid != next->fsgid || gains_caps) {
+      old.fsgid != next->fsgid || !caps_within(old, *next)) {
     t.group->dumpable = false;
     t.group->pdeath_signal = 0;
   }
@@ -51,19 +72,22 @@ void commit_cred(Task& t, Ref<Cred> next) {
 
 void fix_caps_after_setuid(const Cred& old, Cred& next) {
   if ((next.securebits & SECBIT_NO_SETUID_FIXUP) != 0) return;
-  const bool was_root = old.uid == 0 || old.euid == 0 || old.suid == 0;
-  const bool is_root = next.uid == 0 || next.euid == 0 || next.suid == 0;
+  const uint32_t root = old.root_uid();
+  const bool was_root = old.uid == root || old.euid == root || old.suid == root;
+  const bool is_root = next.uid == root || next.euid == root || next.suid == root;
   if (was_root && !is_root) {
     if ((next.securebits & SECBIT_KEEP_CAPS) == 0) next.cap_permitted = next.cap_effective = 0;
     next.cap_ambient = 0;
   }
-  if (old.euid == 0 && next.euid != 0) next.cap_effective = 0;
-  if (old.euid != 0 && next.euid == 0) next.cap_effective = next.cap_permitted;
+  if (old.euid == root && next.euid != root) next.cap_effective = 0;
+  if (old.euid != root && next.euid == root) next.cap_effective = next.cap_permitted;
 }
 
 Ref<Cred> cred_for_exec(const Cred& old, uint32_t mode, uint32_t uid, uint32_t gid, bool privileged,
                         bool* secure) {
   Ref<Cred> next = old.copy();
+  // A file of somebody who has no id in the user namespace is as if it had no such bits.
+  privileged = privileged && old.user_ns->maps_uid(uid) && old.user_ns->maps_gid(gid);
   if (privileged && (mode & S_ISUID) != 0) next->euid = uid;
   // Without group execute the bit means mandatory locking, not set-group-ID (inode(7)).
   if (privileged && (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) next->egid = gid;
@@ -72,9 +96,10 @@ Ref<Cred> cred_for_exec(const Cred& old, uint32_t mode, uint32_t uid, uint32_t g
   uint64_t permitted = 0;
   bool file_effective = false;
   const bool root_is_special = (old.securebits & SECBIT_NOROOT) == 0;
-  if (root_is_special && (next->euid == 0 || next->uid == 0)) {
+  const uint32_t root = old.root_uid();
+  if (root_is_special && (next->euid == root || next->uid == root)) {
     permitted = old.cap_bounding | old.cap_inheritable;
-    file_effective = next->euid == 0;
+    file_effective = next->euid == root;
   }
   if (id_changed) next->cap_ambient = 0;
   next->cap_permitted = permitted | next->cap_ambient;
@@ -82,18 +107,23 @@ Ref<Cred> cred_for_exec(const Cred& old, uint32_t mode, uint32_t uid, uint32_t g
   next->suid = next->fsuid = next->euid;
   next->sgid = next->fsgid = next->egid;
   next->securebits &= ~static_cast<uint32_t>(SECBIT_KEEP_CAPS);
-  *secure = id_changed || (next->uid != 0 && (next->cap_permitted & ~next->cap_ambient) != 0);
+  *secure = id_changed || (next->uid != root && (next->cap_permitted & ~next->cap_ambient) != 0);
   return next;
 }
 
 bool may_inspect(const Task& by, const Task& target) {
+  const Cred& a = *by.cred;
+  return may_access_task(by, target, a.fsuid, a.fsgid);
+}
+
+bool may_access_task(const Task& by, const Task& target, uint32_t uid, uint32_t gid) {
   if (by.group == target.group) return true;
   const Cred& a = *by.cred;
   const Cred& b = *target.cred;
-  if (a.capable(CAP_SYS_PTRACE)) return true;
-  const bool same_user = a.fsuid == b.euid && a.fsuid == b.suid && a.fsuid == b.uid && a.fsgid == b.egid &&
-                         a.fsgid == b.sgid && a.fsgid == b.gid;
-  return same_user && target.group->dumpable && (b.cap_permitted & ~a.cap_permitted) == 0;
+  if (a.capable_in(*b.user_ns, CAP_SYS_PTRACE)) return true;
+  const bool same_user =
+      uid == b.euid && uid == b.suid && uid == b.uid && gid == b.egid && gid == b.sgid && gid == b.gid;
+  return same_user && target.group->dumpable && a.user_ns == b.user_ns && caps_within(a, b);
 }
 
 }  // namespace starry

@@ -16,6 +16,7 @@
 #include "emulated_kernel/task/elf_load.h"
 #include "emulated_kernel/task/exec_stack.h"
 #include "emulated_kernel/task/exit.h"
+#include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/process.h"
 #include "emulated_kernel/task/script.h"
@@ -109,10 +110,10 @@ std::vector<std::pair<uint64_t, uint64_t>> auxv_of(const Mm& mm, const LoadedElf
   v.emplace_back(AT_BASE, interp_base);
   v.emplace_back(AT_FLAGS, 0);
   v.emplace_back(AT_ENTRY, exe.entry);
-  v.emplace_back(AT_UID, cred.uid);
-  v.emplace_back(AT_EUID, cred.euid);
-  v.emplace_back(AT_GID, cred.gid);
-  v.emplace_back(AT_EGID, cred.egid);
+  v.emplace_back(AT_UID, cred.user_ns->uid(cred.uid));
+  v.emplace_back(AT_EUID, cred.user_ns->uid(cred.euid));
+  v.emplace_back(AT_GID, cred.user_ns->gid(cred.gid));
+  v.emplace_back(AT_EGID, cred.user_ns->gid(cred.egid));
   v.emplace_back(AT_SECURE, secure ? 1 : 0);
   v.emplace_back(AT_RANDOM, 0);
   v.emplace_back(AT_HWCAP2, (features & bit_FSGSBASE) != 0 ? HWCAP2_FSGSBASE : 0);
@@ -297,7 +298,9 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   const Program program = TRY(find_program(t, req));
   const Kstat st = TRY(vfs_file_stat(*program.file));
   const Path* where = program.file->path.get();
-  const bool nosuid = where != nullptr && where->mount && (where->mount->flags & MS_NOSUID) != 0;
+  const bool nosuid =
+      where != nullptr && where->mount &&
+      ((where->mount->flags & MS_NOSUID) != 0 || !t.cred->user_ns->is_below(*where->mount->sb->user_ns));
   bool secure = false;
   Ref<const Cred> cred =
       cred_for_exec(*t.cred, st.mode, st.uid, st.gid, !nosuid && !t.no_new_privs && !t.ptrace, &secure);
@@ -324,6 +327,7 @@ Result<void> do_exec(Task& t, ExecRequest req) {
   close_on_exec(t);
   reset_attributes(t, std::move(cred), secure);
   record_program(t, program, req);
+  t.ns = with_time_for_children(t.ns);
   switch_space(t, std::move(mm), std::move(ns.thread), *start, std::move(heir));
   return {};
 }

@@ -44,14 +44,17 @@ void send_parent_death_signals(Task& t, pid_t next_parent_tid) {
 }
 
 // prctl(2), PR_SET_CHILD_SUBREAPER: the nearest living ancestor that asked for orphans, else init.
+// Neither leaves the PID namespace, whose process 1 is the last resort.
 ThreadGroup& reaper_for_children_of(ThreadGroup& g) {
-  for (ThreadGroup* a = g.parent; a != nullptr; a = a->parent)
+  for (ThreadGroup* a = g.parent; a != nullptr && a->pid_ns == g.pid_ns; a = a->parent)
     if (a->child_subreaper && first_live_thread(*a) != nullptr) return *a;
-  return init_group();
+  ThreadGroup* reaper = g.pid_ns->reaper;
+  return reaper != nullptr && reaper != &g ? *reaper : init_group();
 }
 
 bool parent_ignores_death(const ThreadGroup& g) {
   if (g.parent == &init_group()) return true;
+  if (g.parent->pid_ns->closed && g.parent->pid_ns->reaper == g.parent) return true;  // zap_pid_ns()
   if (g.exit_signal != SIGCHLD) return false;
   const KSigAction& a = action_of(*g.parent, SIGCHLD);
   return a.handler == HANDLER_IGNORE || (a.flags & SA_NOCLDWAIT) != 0;
@@ -131,7 +134,8 @@ void account_cpu_time(Task& t) {
 }
 
 Ref<const Cred> heir_of_space(const Task& t) {
-  const bool confined = t.no_new_privs || t.seccomp || t.seccomp_strict || !t.group->dumpable;
+  const bool confined =
+      t.no_new_privs || t.seccomp || t.seccomp_strict || !t.group->dumpable || !t.group->pid_ns->initial();
   return confined ? nullptr : t.cred;
 }
 
@@ -185,7 +189,9 @@ void exit_task(Task& t, int status) {
   if (t.mm) leave_mm(t);
   sem_exit(t);
   leave_files(t);
+  if (g.pid_ns->reaper == &g && !g.pid_ns->closed && first_live_thread(g) == nullptr) zap_pid_ns(*g.pid_ns);
   t.fs.reset();
+  t.ns.reset();
   account_cpu_time(t);
   if (t.host) t.host->exit(heir_of_space(t));
   destroy_later(std::move(t.host));

@@ -92,13 +92,28 @@ void register_task(Ref<Task> t) {
   CHECK(fresh);
 }
 
-void unregister_task(Task& t) {
+namespace {
+
+void take_out(Task& t) {
   std::erase(t.group->threads, &t);
   const auto it = table().tasks.find(t.tid);
   CHECK(it != table().tasks.end() && it->second.get() == &t);
   // Its own fiber may be running: keep the object until the loop has left it.
   platform().post([keep = it->second] {});
   table().tasks.erase(it);
+}
+
+}  // namespace
+
+void unregister_task(Task& t) {
+  const Ref<PidNamespace> ns = t.group->pid_ns;
+  const pid_t id = t.tid;
+  take_out(t);
+  release_id(*ns, id);
+}
+
+void release_id(PidNamespace& ns, pid_t id) {
+  if (!ns.initial() && !id_in_use(id)) drop_numbers(ns, id);
 }
 
 void register_group(ThreadGroup& g) {
@@ -109,6 +124,9 @@ void register_group(ThreadGroup& g) {
 void unregister_group(ThreadGroup& g) {
   table().switches_of_gone += g.voluntary_switches;
   table().groups.erase(g.tgid);
+  release_id(*g.pid_ns, g.pgid);
+  if (g.session) release_id(*g.pid_ns, g.session->sid);
+  for (PidNamespace* ns = g.pid_ns.get(); !ns->initial(); ns = ns->parent.get()) ns->left.wake_all();
 }
 
 void count_switches_of_gone(uint64_t n) { table().switches_of_gone += n; }
@@ -123,10 +141,13 @@ void become_leader(Task& t) {
   Task* old = g.leader();
   CHECK(old != &t && old->exited);
   trace_superseded(*old, t.tid);
-  unregister_task(*old);
+  take_out(*old);
   auto node = table().tasks.extract(t.tid);
+  const pid_t before = t.tid;
   node.key() = t.tid = g.tgid;
+  t.own_tid = g.own_tgid;
   table().tasks.insert(std::move(node));
+  release_id(*g.pid_ns, before);
 }
 
 Task* find_task(pid_t tid) {

@@ -26,14 +26,18 @@ constexpr pid_t PID_MAX = 4194304;  // /proc/sys/kernel/pid_max on 64-bit machin
 // The id `wanted` for a new task, instead of alloc_pid()'s. EEXIST: in use.
 Result<pid_t> claim_pid(pid_t wanted);
 
-// Since the start, for /proc/stat and /proc/loadavg: the newest id, tasks made, and the context switches of processes
-// that are gone.
+// Since the start, for /proc/stat and /proc/loadavg: the newest id, tasks made, and the context switches of
+// processes that are gone.
 struct TaskTotals {
   pid_t last_pid;
   uint64_t made, switches_of_gone;
 };
 TaskTotals task_totals();
 void count_switches_of_gone(uint64_t n);  // of a thread, what its process does not keep
+
+// `id` may have lost its last user (task, process group, session): if so, its numbers in `ns` and above are
+// free.
+void release_id(PidNamespace& ns, pid_t id);
 
 int count_tasks();
 int count_tasks_of(uint32_t uid);  // real uid, for RLIMIT_NPROC

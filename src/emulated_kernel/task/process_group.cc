@@ -1,6 +1,7 @@
 #include "emulated_kernel/task/process_group.h"
 
 #include <csignal>
+#include <utility>
 
 #include "emulated_kernel/signal/signal.h"
 #include "emulated_kernel/task/pid_table.h"
@@ -28,7 +29,10 @@ bool has_stopped_member(pid_t pgid) {
 
 }  // namespace
 
-void set_pgid(ThreadGroup& g, pid_t pgid) { g.pgid = pgid; }
+void set_pgid(ThreadGroup& g, pid_t pgid) {
+  const pid_t before = std::exchange(g.pgid, pgid);
+  release_id(*g.pid_ns, before);
+}
 
 bool pgrp_is_orphaned(pid_t pgid) { return orphaned_without(pgid, nullptr); }
 

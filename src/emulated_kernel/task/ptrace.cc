@@ -123,7 +123,7 @@ void ptrace_tracee_gone(Task& t, int status) {
   if (leader && t.group->parent == tracer.get()) return;  // its parent waits for it anyway
   const int signo = WTERMSIG(status);
   const int killed = WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
-  const PtraceReport r{t.tid, t.cred->uid, signo == 0 ? CLD_EXITED : killed,
+  const PtraceReport r{t.tid, tracer->pid_ns->number(t.tid), t.cred->uid, signo == 0 ? CLD_EXITED : killed,
                        signo == 0 ? WEXITSTATUS(status) : signo};
   deaths().push_back({tracer, r, t.group->pgid});
   if (leader) {
@@ -177,7 +177,7 @@ bool ptrace_take_report(Task& t, const std::function<bool(pid_t, pid_t)>& match,
       *any = true;
       PtraceState& p = *x->ptrace;
       if (!ptrace_stands(*x) || !p.unwaited) continue;
-      *out = {x->tid, x->cred->uid, CLD_TRAPPED, p.status};
+      *out = {x->tid, t.shown_pid(x->tid), x->cred->uid, CLD_TRAPPED, p.status};
       if (!keep) p.unwaited = false;
       found = true;
     }

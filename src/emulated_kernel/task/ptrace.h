@@ -108,6 +108,7 @@ FpAccess& ptrace_fp();
 // --- What wait(2) asks ---
 struct PtraceReport {
   pid_t tid = 0;
+  pid_t number = 0;  // by which the tracer knows it, or knew it
   uint32_t uid = 0;
   int code = 0;  // CLD_TRAPPED, CLD_EXITED, CLD_KILLED
   int status = 0;

@@ -19,8 +19,8 @@ SigInfo trap_info(const Task& t, int code) {
   SigInfo info;
   info.signo = SIGTRAP;
   info.code = code;
-  info.rt.pid = t.tgid();
-  info.rt.uid = t.cred->uid;
+  info.rt.pid = t.group->own_tgid;
+  info.rt.uid = t.cred->user_ns->uid(t.cred->uid);
   return info;
 }
 

@@ -88,7 +88,7 @@ SeccompVerdict strict_check(Task& t) {
 pid_t who_cannot_follow(const Task& t) {
   for (const Task* x : t.group->threads)
     if (x != &t && !x->exited && (x->seccomp_strict || !is_ancestor(t.seccomp.get(), x->seccomp.get())))
-      return x->tid;
+      return x->own_tid;
   return 0;
 }
 
@@ -149,7 +149,7 @@ SysResult seccomp_set_filter(Task& t, unsigned flags, UserAddr fprog) {
   }
   const auto fp = TRY(t.mem().get(UserPtr<GuestFprog>{fprog}));
   if (fp.len == 0 || fp.len > BPF_MAXINSNS) return Error{EINVAL};
-  if (!t.no_new_privs && !t.cred->capable(CAP_SYS_ADMIN)) return Error{EACCES};
+  if (!t.no_new_privs && !t.cred->capable_here(CAP_SYS_ADMIN)) return Error{EACCES};
   if (fp.filter == 0) return Error{EINVAL};
   auto f = std::make_shared<SeccompFilter>();
   f->program = TRY(t.mem().get_array(UserPtr<sock_filter>{fp.filter}, fp.len));

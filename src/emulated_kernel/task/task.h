@@ -20,14 +20,16 @@
 #include "emulated_kernel/sync/timer.h"
 #include "emulated_kernel/sync/wait.h"
 #include "emulated_kernel/task/cred.h"
+#include "emulated_kernel/task/pid_namespace.h"
 #include "emulated_kernel/task/prctl_state.h"
 #include "emulated_kernel/task/rlimits.h"
 
 namespace starry {
 
 class Fiber;
-class FsContext;  // vfs/fs_context.h: root, cwd, umask
-class Mm;         // mm/mm.h: memory map of one address space
+class FsContext;   // vfs/fs_context.h: root, cwd, umask
+class Namespaces;  // task/ns_proxy.h
+class Mm;          // mm/mm.h: memory map of one address space
 class Task;
 class ThreadGroup;
 struct TraceState;
@@ -56,13 +58,15 @@ struct IoCounters {
 // A process (struct signal_struct and the shared half of task_struct).
 class ThreadGroup : public RefCounted {
  public:
-  explicit ThreadGroup(pid_t id) : tgid(id) {}
+  explicit ThreadGroup(pid_t id) : tgid(id), own_tgid(id) {}
   ~ThreadGroup() override;
 
-  pid_t tgid;
-  std::vector<Task*> threads;     // leader first, in order of creation
-  ThreadGroup* parent = nullptr;  // never null for a live process except init's stand-in
-  pid_t parent_tid = 0;           // the parent's thread that made us: PR_SET_PDEATHSIG, __WNOTHREAD
+  pid_t tgid;                                   // kernel-wide, as all ids here: task/pid_namespace.h
+  pid_t own_tgid;                               // what it calls itself
+  Ref<PidNamespace> pid_ns = initial_pid_ns();  // where it does
+  std::vector<Task*> threads;                   // leader first, in order of creation
+  ThreadGroup* parent = nullptr;                // never null for a live process except init's stand-in
+  pid_t parent_tid = 0;  // the parent's thread that made us: PR_SET_PDEATHSIG, __WNOTHREAD
   std::vector<Ref<ThreadGroup>> children;
   pid_t pgid = 0;
   Ref<Session> session;
@@ -87,6 +91,7 @@ class ThreadGroup : public RefCounted {
   std::function<void(int status)> on_exit;  // SpawnRequest::on_exit
   bool did_exec = false;
   bool child_subreaper = false, dumpable = true;
+  bool unkillable = false;  // process 1 of a PID namespace: no default action but what comes from above it
   int pdeath_signal = 0;
   uint64_t start_time_ns = 0;
   uint64_t utime_ns = 0, stime_ns = 0;  // of threads that are gone
@@ -110,11 +115,13 @@ class Task final : public RefCounted, public Sleeper {
   Task(pid_t id, Ref<ThreadGroup> tg);
   ~Task() override;
 
-  pid_t tid;
+  pid_t tid;      // kernel-wide
+  pid_t own_tid;  // in its PID namespace
   Ref<ThreadGroup> group;
   Ref<Mm> mm;  // null once exited
   Ref<FdTable> files;
   Ref<FsContext> fs;
+  Ref<const Namespaces> ns;     // null once exited
   Ref<const Cred> cred;         // copy-on-write: replace, never edit
   TaskSignals sig;              // blocked mask, private pending set, altstack
   SchedEntity se;               // policy, priority, affinity, emulated CPU
@@ -161,6 +168,9 @@ class Task final : public RefCounted, public Sleeper {
   GuestRegs& regs() { return host->regs(); }
   UserMemory& mem();  // the task's own address space
   pid_t tgid() const { return group->tgid; }
+  // The number by which it knows what the kernel calls `id` (0: not at all), and the other way round.
+  pid_t shown_pid(pid_t id) const { return group->pid_ns->number(id); }
+  pid_t kernel_pid(pid_t number) const { return group->pid_ns->id(number); }
   uint64_t rlimit(int resource) const { return group->rlimits.cur(resource); }
   File* file(int fd) const { return files->get(fd); }
   std::string name() const { return comm.data(); }
@@ -178,9 +188,11 @@ bool in_task();
 // fd -> File, or EBADF.
 Result<Ref<File>> get_file(Task& t, int fd);
 
-// pid tables (task/pid_table.cc). All pids are emulated ones.
+// pid tables (task/pid_table.cc). Ids are kernel-wide.
 pid_t alloc_pid();
 Task* find_task(pid_t tid);
+// The same by the number that `viewer` knows it by.
+inline Task* find_task(const Task& viewer, pid_t number) { return find_task(viewer.kernel_pid(number)); }
 ThreadGroup* find_group(pid_t tgid);
 void for_each_group(const std::function<void(ThreadGroup&)>& fn);  // ascending tgid, zombies too
 

@@ -54,7 +54,7 @@ bool take_change(Task& t, ThreadGroup& child, const WaitRequest& req, WaitOutcom
   } else {
     return false;
   }
-  out->pid = child.tgid;
+  out->pid = t.shown_pid(child.tgid);
   out->uid = child.leader()->cred->uid;
   add_usage(child, out);
   if (child.zombie && !keep) collect(*t.group, child);
@@ -69,7 +69,7 @@ bool look_at_tracees(Task& t, const WaitRequest& req, WaitOutcome* out, bool* fo
   PtraceReport r;
   if (!ptrace_take_report(t, match, (req.options & WEXITED) != 0, (req.options & WNOWAIT) != 0, found, &r))
     return false;
-  out->pid = r.tid;
+  out->pid = r.number;
   out->uid = r.uid;
   out->code = r.code;
   out->status = r.status;

@@ -16,7 +16,7 @@ struct WaitRequest {
 };
 
 struct WaitOutcome {
-  pid_t pid = 0;  // 0: nothing to report (WNOHANG)
+  pid_t pid = 0;  // its number for the caller; 0: nothing to report (WNOHANG)
   uint32_t uid = 0;
   int code = 0;    // CLD_*
   int status = 0;  // exit code or signal

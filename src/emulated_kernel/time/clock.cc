@@ -31,11 +31,11 @@ Result<Clock> dynamic_clock(const Task& t, int clockid) {
   const bool of_thread = (clockid & CPU_THREAD_BIT) != 0;
   pid_t pid = ~(clockid >> 3);
   if (of_thread) {
-    const Task* target = pid == 0 ? &t : find_task(pid);
+    const Task* target = pid == 0 ? &t : find_task(t, pid);
     if (target == nullptr || target->group != t.group) return Error{EINVAL};
     pid = target->tid;
   } else {
-    if (pid == 0 || pid == t.tid) pid = t.tgid();
+    pid = pid == 0 || pid == t.own_tid ? t.tgid() : t.kernel_pid(pid);
     if (find_group(pid) == nullptr) return Error{EINVAL};
   }
   Clock c = cpu(pid, of_thread, true);

@@ -105,13 +105,13 @@ Result<void> tty_set_foreground(Task& t, Terminal& tty, pid_t pgid) {
 
 Result<pid_t> tty_get_foreground(Task& t, Terminal& tty, bool from_master) {
   if (!from_master && controlling_terminal(*t.group) != &tty) return Error{ENOTTY};
-  return tty.foreground();
+  return t.shown_pid(tty.foreground());
 }
 
 Result<pid_t> tty_get_session(Task& t, Terminal& tty, bool from_master) {
   if (!from_master && controlling_terminal(*t.group) != &tty) return Error{ENOTTY};
   if (tty.session() == nullptr) return Error{ENOTTY};
-  return tty.session()->sid;
+  return t.shown_pid(tty.session()->sid);
 }
 
 void tty_leader_exits(ThreadGroup& leader) {

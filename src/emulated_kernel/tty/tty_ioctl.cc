@@ -201,7 +201,8 @@ SysResult tty_ioctl(Task& t, Terminal& tty, File& file, bool from_master, unsign
       // EFAULT comes after the check for a background process, as in tiocspgrp().
       const Result<void> allowed = check_background(t, tty, SIGTTOU);
       if (!allowed) return allowed.code() == EIO ? Error{ENOTTY} : allowed.error();
-      const pid_t pgid = TRY(t.mem().get(UserPtr<pid_t>{arg}));
+      const pid_t number = TRY(t.mem().get(UserPtr<pid_t>{arg}));
+      const pid_t pgid = number < 0 ? number : t.kernel_pid(number);
       TRY(tty_set_foreground(t, tty, pgid));
       return 0;
     }

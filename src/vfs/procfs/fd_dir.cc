@@ -71,6 +71,7 @@ class FdInfo final : public TextFile {
   Result<std::string> show() override {
     const Ref<File> f = open_file(id_, fd_);
     if (!f) return Error{ENOENT};
+    const PidView view(pid_ns_of(sb()));
     constexpr int ANON_MOUNT_ID = 15;  // of pipes, sockets and the like
     const int cloexec = id_.find()->files->cloexec(fd_) ? O_CLOEXEC : 0;
     const Kstat st = TRY(vfs_file_stat(*f));

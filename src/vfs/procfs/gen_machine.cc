@@ -252,8 +252,10 @@ std::string locks() {
   std::string s;
   int number = 0;
   FileLocks::for_each([&](const FileLocks::Row& r) {
+    const pid_t pid = r.pid > 0 ? PidView::number(r.pid) : r.pid;
+    if (pid == 0) return;  // somebody that cannot be seen
     s += fmt::format("{}: {:<6} ADVISORY  {} {} {:02x}:{:02x}:{} {} {}\n", ++number, r.kind,
-                     r.type == F_WRLCK ? "WRITE" : "READ ", r.pid, major(r.dev), minor(r.dev), r.ino, r.start,
+                     r.type == F_WRLCK ? "WRITE" : "READ ", pid, major(r.dev), minor(r.dev), r.ino, r.start,
                      r.end == INT64_MAX ? "EOF" : std::to_string(r.end));
   });
   return s;

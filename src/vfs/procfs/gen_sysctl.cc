@@ -6,6 +6,7 @@
 
 #include "emulated_kernel/platform.h"
 #include "emulated_kernel/system_info.h"
+#include "emulated_kernel/task/ns_proxy.h"
 #include "emulated_kernel/task/task.h"
 #include "netstack/ports.h"
 #include "vfs/procfs/generators.h"
@@ -28,9 +29,11 @@ std::string make_uuid() {
   return s;
 }
 
+UtsNames& own_uts_names() { return current().ns->uts->names(); }
+
 Result<void> store_name(std::string& name, std::string_view text) {
   constexpr size_t UTS_LEN = 64;
-  if (!current().cred->capable(CAP_SYS_ADMIN)) return Error{EPERM};
+  if (!current().cred->capable_in(current().ns->uts->user_ns(), CAP_SYS_ADMIN)) return Error{EPERM};
   name = text.substr(0, std::min(text.find_first_of(std::string_view("\n\0", 2)), UTS_LEN));
   return {};
 }
@@ -43,12 +46,12 @@ std::string boot_id() {
 }
 std::string random_uuid() { return make_uuid() + "\n"; }
 
-std::string sys_hostname() { return uts_names().hostname + "\n"; }
-std::string sys_domainname() { return uts_names().domainname + "\n"; }
+std::string sys_hostname() { return own_uts_names().hostname + "\n"; }
+std::string sys_domainname() { return own_uts_names().domainname + "\n"; }
 std::string sys_osrelease() { return uts_names().release + "\n"; }
 std::string sys_version() { return uts_names().version + "\n"; }
-Result<void> store_hostname(std::string_view text) { return store_name(uts_names().hostname, text); }
-Result<void> store_domainname(std::string_view text) { return store_name(uts_names().domainname, text); }
+Result<void> store_hostname(std::string_view text) { return store_name(own_uts_names().hostname, text); }
+Result<void> store_domainname(std::string_view text) { return store_name(own_uts_names().domainname, text); }
 
 // fork.c, set_max_threads(): an eighth of the memory for kernel stacks.
 std::string threads_max() { return fmt::format("{}\n", memory_totals().total / (8 * 16384)); }

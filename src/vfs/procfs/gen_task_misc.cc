@@ -60,8 +60,6 @@ std::string task_io(Task& t) {
 std::string task_cgroup(Task& /*t*/) { return "0::/\n"; }
 std::string task_cpuset(Task& /*t*/) { return "/\n"; }
 std::string task_coredump_filter(Task& /*t*/) { return "00000033\n"; }
-std::string task_id_map(Task& /*t*/) { return fmt::format("{:10} {:10} {:10}\n", 0, 0, 4294967295U); }
-std::string task_setgroups(Task& /*t*/) { return "allow\n"; }
 // Nobody has logged in: AUDIT_UID_UNSET, AUDIT_SID_UNSET.
 std::string task_loginuid(Task& /*t*/) { return "4294967295"; }
 std::string task_sessionid(Task& /*t*/) { return "4294967295"; }
@@ -70,7 +68,8 @@ std::string task_wchan(Task& /*t*/) { return "0"; }
 
 std::string task_children(Task& t) {
   std::string s;
-  for (const Ref<ThreadGroup>& child : t.group->children) s += fmt::format("{} ", child->tgid);
+  for (const Ref<ThreadGroup>& child : t.group->children)
+    s += fmt::format("{} ", PidView::number(child->tgid));
   return s;
 }
 
@@ -127,8 +126,9 @@ std::string task_schedstat(Task& t) {
 
 std::string task_sched(Task& t) {
   const SchedEntity& se = t.se;
-  std::string s = fmt::format("{} ({}, #threads: {})\n", t.name(), t.tid, t.group->threads.size());
-  s += std::string(67, '-') + "\n";
+  std::string s =
+      fmt::format("{} ({}, #threads: {})\n", t.name(), PidView::number(t.tid), t.group->threads.size());
+  s.append(67, '-').append("\n");
   const auto ms = [&s](std::string_view name, uint64_t ns) {
     s += fmt::format("{:<45}:{:21}.{:06}\n", name, ns / 1'000'000, ns % 1'000'000);
   };

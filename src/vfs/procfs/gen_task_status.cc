@@ -48,7 +48,9 @@ SignalSets signal_sets(const Task& t) {
   return sets;
 }
 
-pid_t parent_pid(const Task& t) { return t.group->parent != nullptr ? t.group->parent->tgid : 0; }
+pid_t parent_pid(const Task& t) {
+  return t.group->parent != nullptr ? PidView::number(t.group->parent->tgid) : 0;
+}
 pid_t session_id(const Task& t) { return t.group->session ? t.group->session->sid : 0; }
 
 // Backslash and newline in a name would break the line.
@@ -100,17 +102,23 @@ std::string mems_allowed() {
 std::string task_status(Task& t) {
   const ThreadGroup& g = *t.group;
   const Cred& c = *t.cred;
+  const UserNamespace& ids = *current().cred->user_ns;
+  std::vector<uint32_t> groups = c.groups;
+  for (uint32_t& gid : groups) gid = ids.gid(gid);
   std::string s = fmt::format("Name:\t{}\n", line_name(t));
   if (t.fs) s += fmt::format("Umask:\t{:04o}\n", t.fs->umask);
   s += fmt::format("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n",
-                   state_name(state_letter(t)), t.tgid(), t.tid, parent_pid(t),
-                   t.ptrace ? t.ptrace->tracer->tgid() : 0);
-  s += fmt::format("Uid:\t{}\t{}\t{}\t{}\n", c.uid, c.euid, c.suid, c.fsuid);
-  s += fmt::format("Gid:\t{}\t{}\t{}\t{}\n", c.gid, c.egid, c.sgid, c.fsgid);
+                   state_name(state_letter(t)), PidView::number(t.tgid()), PidView::number(t.tid),
+                   parent_pid(t), t.ptrace ? PidView::number(t.ptrace->tracer->tgid()) : 0);
+  s += fmt::format("Uid:\t{}\t{}\t{}\t{}\n", ids.uid(c.uid), ids.uid(c.euid), ids.uid(c.suid),
+                   ids.uid(c.fsuid));
+  s += fmt::format("Gid:\t{}\t{}\t{}\t{}\n", ids.gid(c.gid), ids.gid(c.egid), ids.gid(c.sgid),
+                   ids.gid(c.fsgid));
   s += fmt::format("FDSize:\t{}\n", t.files ? t.files->capacity() : 0);
-  s += fmt::format("Groups:\t{} \n", fmt::join(c.groups, " "));
-  s += fmt::format("NStgid:\t{}\nNSpid:\t{}\nNSpgid:\t{}\nNSsid:\t{}\n", t.tgid(), t.tid, g.pgid,
-                   session_id(t));
+  s += fmt::format("Groups:\t{} \n", fmt::join(groups, " "));
+  const auto numbers = [&](pid_t id) { return PidView::numbers(*g.pid_ns, id); };
+  s += fmt::format("NStgid:\t{}\nNSpid:\t{}\nNSpgid:\t{}\nNSsid:\t{}\n", numbers(t.tgid()), numbers(t.tid),
+                   numbers(g.pgid), numbers(session_id(t)));
   if (t.mm) {
     s += status_memory(*t.mm);
     s += fmt::format("CoreDumping:\t0\nTHP_enabled:\t{}\n", g.prctl.thp_disabled ? 0 : 1);
@@ -167,9 +175,9 @@ std::string task_stat(Task& t) {
   const SignalSets sets = signal_sets(t);
   const auto field = [](const Mm* mm, uint64_t Mm::*member) { return mm != nullptr ? mm->*member : 0; };
 
-  std::string s =
-      fmt::format("{} ({}) {} {} {} {} {} {} ", t.tid, t.name(), state_letter(t), parent_pid(t), g.pgid,
-                  session_id(t), tty_number(tty), tty != nullptr ? tty->foreground() : -1);
+  std::string s = fmt::format("{} ({}) {} {} {} {} {} {} ", PidView::number(t.tid), t.name(), state_letter(t),
+                              parent_pid(t), PidView::number(g.pgid), PidView::number(session_id(t)),
+                              tty_number(tty), tty != nullptr ? PidView::number(tty->foreground()) : -1);
   constexpr uint64_t PF_RANDOMIZE = 0x400000;
   s += fmt::format("{} {} 0 0 0 ", PF_RANDOMIZE, g.min_faults);
   s += fmt::format("{} {} {} {} ", cpu.user / NS_PER_TICK, cpu.system / NS_PER_TICK,

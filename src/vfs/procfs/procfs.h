@@ -17,7 +17,7 @@ class ThreadGroup;
 // Registers the file system type "proc" and starts the load averages. Once, at boot.
 void init_procfs();
 
-// The root directory: what mounting gives.
+// The root directory of the initial PID namespace: what mounting gives there.
 Ref<Inode> procfs_root();
 
 using ProcShow = std::function<std::string()>;

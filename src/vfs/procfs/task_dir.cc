@@ -59,6 +59,7 @@ class TaskFile final : public TextFile {
   Result<std::string> show() override {
     Task* t = id_.find();
     if (t == nullptr) return Error{ESRCH};
+    const PidView view(pid_ns_of(sb()));
     return row_.show(*t);
   }
   Result<void> store(std::string_view text) override {
@@ -123,15 +124,16 @@ class ThreadsDir final : public TaskOwnedDir {
   Result<Ref<Inode>> dynamic_lookup(std::string_view name) override {
     const Task* leader = TRY(task());
     const std::optional<int> tid = parse_id(name);
-    Task* t = tid ? proc_task(*tid) : nullptr;
+    Task* t = tid ? proc_task(pid_ns_of(sb()).id(*tid)) : nullptr;
     if (t == nullptr || t->group != leader->group) return Error{ENOENT};
     return make_task_inode(&sb(), *t, true);
   }
   void dynamic_list(std::vector<DirEntry>& out) override {
     const Task* leader = id_.find();
     if (leader == nullptr) return;
-    const auto add = [&out](const Task& t) {
-      out.push_back({std::to_string(t.tid), task_ino(TaskId::of(t), Sort::thread_file, 0), DT_DIR});
+    const auto add = [&](const Task& t) {
+      out.push_back({std::to_string(pid_ns_of(sb()).number(t.tid)),
+                     task_ino(TaskId::of(t), Sort::thread_file, 0), DT_DIR});
     };
     if (leader == &init_task()) add(*leader);
     for (const Task* t : leader->group->threads) add(*t);

@@ -8,6 +8,7 @@
 
 namespace starry {
 
+class PidNamespace;
 class Task;
 
 namespace proc {
@@ -22,7 +23,10 @@ struct TaskId {
   bool operator==(const TaskId&) const = default;
 };
 
-// A thread by its number; pid 1 has one here.
+// Whose numbers an instance of procfs shows.
+const PidNamespace& pid_ns_of(const SuperBlock& sb);
+
+// A thread by its kernel-wide id; pid 1 has one here.
 Task* proc_task(pid_t tid);
 
 // A decimal number without sign and leading zeros, as pids and descriptors are named.

@@ -51,10 +51,16 @@ Result<Ref<Inode>> mount_tmpfs(const std::string& type, const MountArgs& args) {
   }
   NewInode root;
   root.mode = S_IFDIR | 01777;
+  const Cred* by = in_task() ? current().cred.get() : nullptr;
+  if (by != nullptr) root.uid = by->fsuid, root.gid = by->fsgid;
   if (mount_option(args.data, "mode", &v))
     root.mode = S_IFDIR | (static_cast<uint32_t>(strtoul(v.c_str(), nullptr, 8)) & 07777);
-  if (mount_option(args.data, "uid", &v)) root.uid = static_cast<uint32_t>(strtoul(v.c_str(), nullptr, 10));
-  if (mount_option(args.data, "gid", &v)) root.gid = static_cast<uint32_t>(strtoul(v.c_str(), nullptr, 10));
+  const UserNamespace& ids = by != nullptr ? *by->user_ns : *initial_user_ns();
+  if (mount_option(args.data, "uid", &v))
+    root.uid = ids.kuid(static_cast<uint32_t>(strtoul(v.c_str(), nullptr, 10)));
+  if (mount_option(args.data, "gid", &v))
+    root.gid = ids.kgid(static_cast<uint32_t>(strtoul(v.c_str(), nullptr, 10)));
+  if (root.uid == NO_ID || root.gid == NO_ID) return Error{EINVAL};
   auto sb = make_ref<TmpfsSuper>(type, limit);
   if (!args.data.empty()) sb->options = "," + args.data;
   return Ref<Inode>(make_ref<TmpfsInode>(sb, root));
@@ -66,7 +72,8 @@ uint8_t dirent_type(const Inode& i) { return static_cast<uint8_t>(IFTODT(i.type(
 
 void init_tmpfs() {
   for (const char* type : {"tmpfs", "ramfs"})
-    register_filesystem({type, false, [type](const MountArgs& a) { return mount_tmpfs(type, a); }});
+    register_filesystem({type, false, [type](const MountArgs& a) { return mount_tmpfs(type, a); },
+                         [](const Task& t) -> const UserNamespace& { return *t.cred->user_ns; }});
 }
 
 static Ref<TmpfsInode> kernel_file(uint32_t uid, uint32_t gid) {
