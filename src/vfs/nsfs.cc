@@ -7,6 +7,7 @@
 
 #include "emulated_kernel/ipc/ipc_namespace.h"
 #include "emulated_kernel/task/ns_proxy.h"
+#include "emulated_kernel/task/pid_table.h"
 #include "emulated_kernel/task/task.h"
 #include "netstack/net_namespace.h"
 #include "vfs/fs_context.h"
@@ -23,6 +24,11 @@ Ref<Namespace> proxy_member(const Task& t) {
 // Capabilities come with credentials, which hold it as something that does not change.
 Ref<Namespace> user_ns_of(const Task& t) { return boost::const_pointer_cast<UserNamespace>(t.cred->user_ns); }
 
+Ref<Namespace> mounts_of(const Task& t) {
+  if (t.fs) return t.fs->mounts;
+  return &t == &init_task() ? initial_mounts() : nullptr;  // init has no files
+}
+
 Ref<Namespace> pid_ns_for_children(const Task& t) {
   // One in which nobody has been born yet cannot be entered (pidns_for_children_get()).
   if (!t.ns || (!t.ns->pid_for_children->initial() && t.ns->pid_for_children->reaper == nullptr))
@@ -32,8 +38,7 @@ Ref<Namespace> pid_ns_for_children(const Task& t) {
 
 constexpr NamespaceKind KINDS[] = {
     {"user", "user", CLONE_NEWUSER, false, user_ns_of},
-    {"mnt", "mnt", CLONE_NEWNS, false,
-     [](const Task& t) -> Ref<Namespace> { return t.fs ? t.fs->mounts : nullptr; }},
+    {"mnt", "mnt", CLONE_NEWNS, false, mounts_of},
     {"uts", "uts", CLONE_NEWUTS, false, proxy_member<&Namespaces::uts>},
     {"ipc", "ipc", CLONE_NEWIPC, false, proxy_member<&Namespaces::ipc>},
     {"pid", "pid", CLONE_NEWPID, false, [](const Task& t) -> Ref<Namespace> { return t.group->pid_ns; }},

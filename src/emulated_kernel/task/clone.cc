@@ -200,7 +200,7 @@ void undo(Task& child, bool thread) {
   child.exiting = child.exited = true;
   scheduler().remove(child.se, platform().monotonic_ns());
   ThreadGroup& g = *child.group;
-  if (g.pid_ns->reaper == &g) {
+  if (!thread && g.pid_ns->reaper == &g) {
     g.pid_ns->reaper = nullptr;
     g.pid_ns->closed = true;
   }
