@@ -104,8 +104,8 @@ class HostThread {
   // A copy of the whole address space (host copy-on-write) with one carrier.
   virtual Result<std::pair<Ref<HostSpace>, std::unique_ptr<HostThread>>> fork(Task& child) = 0;
   // Ends the carrier. If it is the last of its space the space may be released, or emptied for the next
-  // program: only one with the rights of `owner`, since who had the space may have left traps in it. Null: for
-  // nobody.
+  // program: only one with the rights of `owner`, since who had the space may have left traps in it. Null:
+  // for nobody.
   virtual void exit(Ref<const Cred> owner) = 0;
   virtual int host_tid() const = 0;
 
@@ -141,6 +141,9 @@ class Platform {
   virtual void entropy(void* dst, size_t n) = 0;
   // Somebody wakes those who wait for a futex, or lets them wait for another one.
   virtual void futex_wakes() {}
+  // `change` threads more (or less) wait for the private futex at this address, in whatever address space.
+  // Before the kernel looks at the word.
+  virtual void futex_waiters(uint64_t /*addr*/, int /*change*/) {}
   // CPU time used by a carrier so far, ns.
   virtual uint64_t thread_cpu_ns(HostThread&) { return 0; }
   // The machine below, for sysinfo(2), /proc/meminfo and /proc/cpuinfo.

@@ -112,7 +112,7 @@ struct Channel {
   uint32_t in_count;
   uint32_t in_used;  // bytes of data[] that inputs take
   uint32_t host_tid;
-  // futex(2) that may wait: the word, and InfoPage::futex_wakes before the look at it.
+  // futex(2) that may wait: the word, and InfoPage::futex_wakes and own_wakes before the look at it.
   uint32_t futex_known, futex_word, futex_wakes;
   int64_t op_result;
   uint64_t op_cycles;  // of the CPU's counter, that ACT_OPS took
@@ -120,6 +120,7 @@ struct Channel {
   uint8_t siginfo[128];
   uint64_t saved_mask, saved_sp, saved_size;  // from ACT_LOAD_FRAME
   uint32_t saved_flags;
+  uint32_t futex_own_wakes;
   Window in[MAX_IN];
   uint64_t continuation;  // of the stub's: where in the trampoline the guest goes on
   uint64_t nap_until;     // CLOCK_MONOTONIC ns
@@ -150,6 +151,8 @@ struct Channel {
   SignalFrame sig;
   alignas(64) uint32_t parked;  // enum Parked
   uint32_t nap;                 // enum Nap: offered and withdrawn by the guest, taken by the kernel
+  // Of slot 0: changes with each wake-up that the process's stub looked at itself.
+  alignas(64) uint32_t own_wakes;
   alignas(64) uint8_t data[];
 };
 static_assert(sizeof(Channel) <= 8192);
@@ -181,6 +184,12 @@ struct Precopy {
 };
 inline constexpr uint32_t MAX_PRECOPY = 3, PRECOPY_SYSCALLS = 512;
 
+// Of InfoPage::futex_waiters; what it counts for another address only costs a look into the kernel.
+inline constexpr uint32_t FUTEX_BUCKET_BITS = 9;
+constexpr uint32_t futex_bucket(uint64_t addr) {
+  return static_cast<uint32_t>((addr >> 2) * 0x9e3779b97f4a7c15 >> (64 - FUTEX_BUCKET_BITS));
+}
+
 struct InfoPage {
   uint32_t spin;                     // turns to spin before sleeping
   uint32_t may_nap;                  // no task waits for a CPU, and nobody wants to see every call
@@ -188,6 +197,10 @@ struct InfoPage {
   uint8_t answer[PRECOPY_SYSCALLS];  // by number: 1 + index in Answers, 0: ask the kernel
   Precopy precopy[PRECOPY_SYSCALLS][MAX_PRECOPY];
   alignas(64) uint32_t futex_wakes;  // changes with each futex operation that wakes or moves waiters
+  // The stub may answer a wake-up of a private futex that finds nobody, and how many wait for such, by
+  // address.
+  uint32_t futex_answers;
+  alignas(64) uint32_t futex_waiters[1 << FUTEX_BUCKET_BITS];
 };
 static_assert(sizeof(InfoPage) <= INFO_SIZE && sizeof(Doorbell) <= DOORBELL_SIZE);
 

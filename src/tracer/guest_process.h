@@ -272,7 +272,7 @@ class GuestThread final : public HostThread {
   chan::Window in_[chan::MAX_IN];
   uint32_t in_count_ = 0;
   std::optional<uint32_t> futex_word_;  // that came with the call
-  uint32_t futex_wakes_ = 0;
+  uint32_t futex_wakes_ = 0, futex_own_wakes_ = 0;
   chan::Window out_[chan::MAX_OUT];
   uint32_t out_count_ = 0, data_used_ = 0;
 };

@@ -421,6 +421,7 @@ void GuestThread::load_event() {
   op_given_ = false;
   account_naps();
   futex_wakes_ = ch_->futex_wakes;
+  futex_own_wakes_ = ch_->futex_own_wakes;
   const uint32_t futex_word = ch_->futex_word;
   futex_word_ = ch_->futex_known != 0 ? std::optional(futex_word) : std::nullopt;
   in_count_ = std::min(ch_->in_count, MAX_IN);
@@ -529,8 +530,10 @@ void GuestThread::on_death() {
 }
 
 std::optional<uint32_t> GuestThread::futex_word(uint64_t addr) {
-  if (addr != event_regs_.rdi || futex_wakes_ != ChannelTable::instance().info().futex_wakes) return {};
-  return futex_word_;
+  const uint32_t own_wakes = __atomic_load_n(&process_->channel(0)->own_wakes, __ATOMIC_SEQ_CST);
+  const bool still_counts =
+      futex_wakes_ == ChannelTable::instance().info().futex_wakes && futex_own_wakes_ == own_wakes;
+  return addr == event_regs_.rdi && still_counts ? futex_word_ : std::nullopt;
 }
 
 void GuestThread::write_outputs() {

@@ -56,6 +56,11 @@ void HostPlatform::futex_wakes() {
   __atomic_fetch_add(&ChannelTable::instance().info().futex_wakes, 1, __ATOMIC_RELEASE);
 }
 
+void HostPlatform::futex_waiters(uint64_t addr, int change) {
+  uint32_t& count = ChannelTable::instance().info().futex_waiters[chan::futex_bucket(addr)];
+  __atomic_fetch_add(&count, static_cast<uint32_t>(change), __ATOMIC_SEQ_CST);
+}
+
 uint64_t HostPlatform::thread_cpu_ns(HostThread& t) { return static_cast<GuestThread&>(t).cpu_ns(); }
 
 Result<Platform::NewSpace> HostPlatform::new_space(Task& owner, const Cred& cred) {

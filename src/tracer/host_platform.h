@@ -27,6 +27,7 @@ class HostPlatform final : public Platform {
   uint64_t coarse_tick_ns() override;
   void entropy(void* dst, size_t n) override;
   void futex_wakes() override;
+  void futex_waiters(uint64_t addr, int change) override;
   uint64_t thread_cpu_ns(HostThread& t) override;
   HostMemory host_memory() override;  // these three: host_machine.cc
   std::string host_cpuinfo() override;

@@ -39,6 +39,8 @@ void StubAnswers::update(InfoPage& info) {
     const auto wanted = enabled && !call_is_watched(nr) ? static_cast<uint8_t>(i + 1) : uint8_t{0};
     if (info.answer[nr] != wanted) info.answer[nr] = wanted;
   }
+  const uint32_t futex = enabled && !call_is_watched(SYS_futex) ? 1 : 0;
+  if (info.futex_answers != futex) info.futex_answers = futex;
 }
 
 void StubAnswers::publish(const Task& t, Channel* ch, Answers& last) {

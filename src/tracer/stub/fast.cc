@@ -1,6 +1,7 @@
 // System calls that come from a trampoline. What only changes the result is done here; all else traps, and
 // goes on in the host's signal frame as if the `syscall` instruction had trapped.
 #include <asm/prctl.h>
+#include <linux/futex.h>
 
 #include "tracer/stub/stub.h"
 
@@ -13,6 +14,8 @@ static_assert(offsetof(Channel, continuation) == 480 && offsetof(Channel, regs) 
 
 namespace {
 
+constexpr uint64_t GUEST_END = 0x7ffffffff000;  // GUEST_TASK_SIZE of mm/mm.h
+
 // Carries out a reply. True: the channel holds the registers that the guest goes on with.
 bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
   take_result(ch);
@@ -21,6 +24,18 @@ bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
   if (!write_outs(ch)) ch->regs.rax = static_cast<uint64_t>(-14);  // EFAULT: unmapped meanwhile
   if (ch->set_fs) sys(__NR_arch_prctl, ARCH_SET_FS, ch->regs.fs_base);
   return true;
+}
+
+// FUTEX_WAKE of a private futex that nobody waits for, as most are that unlock a mutex. The kernel counts a
+// waiter before it looks at the word, and here the word was written before the look at the count. A word that
+// came with the waiter's call is of before both: then own_wakes has changed in between
+// (GuestThread::futex_word).
+bool wakes_nobody(const GuestRegs& r) {
+  constexpr uint32_t WAKE_PRIVATE = FUTEX_WAKE | FUTEX_PRIVATE_FLAG;
+  if (static_cast<uint32_t>(r.rsi) != WAKE_PRIVATE || info().futex_answers == 0) return false;
+  if (r.rdi % sizeof(uint32_t) != 0 || r.rdi >= GUEST_END) return false;  // errors are the kernel's
+  __atomic_fetch_add(&channel_of_slot(0)->own_wakes, 1, __ATOMIC_SEQ_CST);
+  return __atomic_load_n(&info().futex_waiters[futex_bucket(r.rdi)], __ATOMIC_SEQ_CST) == 0;
 }
 
 }  // namespace
@@ -35,6 +50,10 @@ extern "C" Channel* stub_fast_call(Channel* ch) {
   if (nr < PRECOPY_SYSCALLS && info().answer[nr] != 0 &&
       __atomic_load_n(&ch->answers.valid, __ATOMIC_ACQUIRE) != 0) {
     ch->regs.rax = ch->answers.value[info().answer[nr] - 1];
+    return ch;
+  }
+  if (nr == __NR_futex && wakes_nobody(ch->regs)) {
+    ch->regs.rax = 0;
     return ch;
   }
   const uint64_t rip = ch->regs.rip, rsp = ch->regs.rsp, eflags = ch->regs.eflags;

@@ -64,12 +64,13 @@ void bring_message(Channel* ch, const Msghdr& m) {
 }
 
 // The word that a futex(2) may wait for, and the time limit. A word that is read before the kernel can put
-// the thread into its queue is as good as one read then unless a wake-up comes between; the counter tells.
+// the thread into its queue is as good as one read then unless a wake-up comes between; the counters tell.
 void bring_futex(Channel* ch) {
   const GuestRegs& r = ch->regs;
   const uint32_t command = static_cast<uint32_t>(r.rsi) & FUTEX_CMD_MASK;
   if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET) return;
   ch->futex_wakes = __atomic_load_n(&info().futex_wakes, __ATOMIC_ACQUIRE);
+  ch->futex_own_wakes = __atomic_load_n(&channel_of_slot(0)->own_wakes, __ATOMIC_ACQUIRE);
   ch->futex_known = (r.rdi & 3) == 0 &&
                     stub_copy(&ch->futex_word, reinterpret_cast<void*>(r.rdi), sizeof ch->futex_word) == 0;
   constexpr uint32_t TIMESPEC = 16;
