@@ -27,6 +27,6 @@ while [ "$(pgrep -g $p -c)" != 3 ]; do sleep 0.01; done
 kill -TERM -$p; wait $p; echo group $?
 while [ "$(pgrep -g $p -c)" != 0 ]; do sleep 0.01; done; echo group is gone
 suspended() { sleep 0.3; }; suspended & kill -STOP %%; kill -CONT %%; wait %%; echo $?
-set +m; sleep 0 & wait; jobs; echo end
+set +m; sleep 0.2 & wait; jobs; echo end
 SCRIPT
 exec setsid -w bash t.bash

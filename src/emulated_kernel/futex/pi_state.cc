@@ -76,6 +76,7 @@ PiState& make_pi_state(const FutexKey& key, Task& owner) {
   s->next = all_states;
   all_states = s;
   set_owner(*s, &owner);
+  count_futex_waiters(key, 1);  // FUTEX_WAKE is an error while there are any
   return *s;
 }
 
@@ -129,6 +130,7 @@ void pi_release(PiWaiter& w) {
   PiState** link = &all_states;
   while (*link != s) link = &(*link)->next;
   *link = s->next;
+  count_futex_waiters(s->key, -1);
   delete s;
 }
 

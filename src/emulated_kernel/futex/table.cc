@@ -6,13 +6,13 @@
 
 namespace starry {
 
-static void count_private(const FutexKey& key, int change) {
+void count_futex_waiters(const FutexKey& key, int change) {
   if (key.kind == FutexKey::Kind::private_op) platform().futex_waiters(key.offset, change);
 }
 
 void FutexTable::add(FutexWaiter& w) {
   Bucket& b = bucket(w.key);
-  count_private(w.key, 1);
+  count_futex_waiters(w.key, 1);
   auto before = b.end();
   while (before != b.begin() && std::prev(before)->rank < w.rank) --before;
   b.insert(before, w);
@@ -22,7 +22,7 @@ void FutexTable::remove(FutexWaiter& w) {
   if (!w.is_linked()) return;
   Bucket& b = bucket(w.key);
   b.erase(b.iterator_to(w));
-  count_private(w.key, -1);
+  count_futex_waiters(w.key, -1);
 }
 
 FutexWaiter* FutexTable::first(const FutexKey& key) {

@@ -29,6 +29,9 @@ struct FutexWaiter
   FutexKey requeue_key;            // and the only target that it may be moved to
 };
 
+// Platform::futex_waiters() for those of a private futex.
+void count_futex_waiters(const FutexKey& key, int change);
+
 class FutexTable {
  public:
   void add(FutexWaiter& w);
