@@ -27,7 +27,7 @@ namespace {
 constexpr uint32_t GUEST_SPIN = 2000;       // turns of a pause loop: about 30 us
 constexpr uint64_t SHORT_SPIN_NS = 50'000;  // before the kernel thread sleeps
 constexpr uint64_t LONG_SPIN_NS = 400'000;  // while it is woken again and again after less than that
-// Of come_near(): what there is between two calls.
+// Of note_gap(): what there is between two calls.
 constexpr uint64_t FAR_BELOW_NS = 40'000, NEAR_ABOVE_NS = 120'000, MAX_GAP_NS = 400'000;
 constexpr uint64_t MAX_KERNEL_SPIN_NS = 100'000;  // to a timer
 constexpr int POOL_SIZE = 2;

@@ -218,20 +218,6 @@ static void joined(void) {
   SAY(setns(pidfd, EVERY));
 }
 
-static void run(const char* title, void (*f)(void)) {
-  printf("--- %s\n", title);
-  fflush(stdout);
-  pid_t pid = fork();
-  if (pid == 0) {
-    f();
-    fflush(stdout);
-    _exit(0);
-  }
-  int status;
-  waitpid(pid, &status, 0);
-  if (status) printf("ended with %x\n", status);
-}
-
 int main(void) {
   int status;
   pid_t pid = fork();
@@ -246,10 +232,10 @@ int main(void) {
   int listener = socket(AF_UNIX, SOCK_STREAM, 0);
   bind(listener, (const struct sockaddr*)&un, offsetof(struct sockaddr_un, sun_path) + 16);
   listen(listener, 1);
-  run("ipc", ipc);
-  run("ipc, the old one", ipc_end);
-  run("net", net);
-  run("time and control groups", times);
-  run("all through a pidfd", joined);
+  say_part("ipc", ipc);
+  say_part("ipc, the old one", ipc_end);
+  say_part("net", net);
+  say_part("time and control groups", times);
+  say_part("all through a pidfd", joined);
   return 0;
 }

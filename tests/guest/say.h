@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 // "close(3): ok", or the error's name.
 #define SAY(call)                                                        \
@@ -42,3 +44,18 @@ static inline void show_result(const char* what, long r) {
     printf("%s: %s\n", what, strerrorname_np(errno));
 }
 #define SHOW(call) show_result(#call, (long)(call))
+
+// Lets a child do one part of the test, so that the next one begins afresh.
+static inline void say_part(const char* title, void (*part)(void)) {
+  printf("--- %s\n", title);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    part();
+    fflush(stdout);
+    _exit(0);
+  }
+  int status;
+  waitpid(pid, &status, 0);
+  if (status) printf("ended with %x\n", status);
+}

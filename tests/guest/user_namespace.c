@@ -75,20 +75,6 @@ static ino_t number(const char* path) {
   return stat(path, &st) ? 0 : st.st_ino;
 }
 
-static void run(const char* title, void (*f)(void)) {
-  printf("--- %s\n", title);
-  fflush(stdout);
-  pid_t pid = fork();
-  if (pid == 0) {
-    f();
-    fflush(stdout);
-    _exit(0);
-  }
-  int status;
-  waitpid(pid, &status, 0);
-  if (status) printf("ended with %x\n", status);
-}
-
 static void without_maps(void) {
   ino_t before = number("/proc/self/ns/user");
   SAY(unshare(CLONE_NEWUSER));
@@ -316,12 +302,12 @@ int main(void) {
     return 77;
   }
   if (mkdir(directory, 0700)) return 1;
-  run("without maps", without_maps);
-  run("own ids", own_ids);
-  run("of a child", of_a_child);
-  run("host names", host_names);
-  run("mounts", mounts);
-  run("by clone", by_clone);
+  say_part("without maps", without_maps);
+  say_part("own ids", own_ids);
+  say_part("of a child", of_a_child);
+  say_part("host names", host_names);
+  say_part("mounts", mounts);
+  say_part("by clone", by_clone);
   chmod(directory, 0755);
   SAY(rmdir(directory));
   return 0;

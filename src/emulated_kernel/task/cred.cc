@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "emulated_kernel/fd/file.h"
 #include "emulated_kernel/task/task.h"
@@ -26,30 +25,6 @@ bool Cred::capable_in(const UserNamespace& target, int cap) const {
 
 bool Cred::capable_over(const Kstat& file, int cap) const {
   return capable_here(cap) && user_ns->maps_uid(file.uid) && user_ns->maps_gid(file.gid);
-}
-
-Ref<Cred> Cred::copy() const {
-  Ref<Cred> c = make_ref<Cred>();
-  c->uid = uid, c->euid = euid, c->suid = suid, c->fsuid = fsuid;
-  c->gid = gid, c->egid = egid, c->sgid = sgid, c->fsgid = fsgid;
-  c->groups = groups;
-  c->cap_inheritable = cap_inheritable;
-  c->cap_permitted = cap_permitted;
-  c->cap_effective = cap_effective;
-  c->cap_bounding = cap_bounding;
-  c->cap_ambient = cap_ambient;
-  c->securebits = securebits;
-  c->user_ns = user_ns;
-  return c;
-}
-
-bool Cred::same_as(const Cred& o) const {
-  const auto all = [](const Cred& c) {
-    return std::tie(c.uid, c.euid, c.suid, c.fsuid, c.gid, c.egid, c.sgid, c.fsgid, c.groups,
-                    c.cap_inheritable, c.cap_permitted, c.cap_effective, c.cap_bounding, c.cap_ambient,
-                    c.securebits, c.user_ns);
-  };
-  return all(*this) == all(o);
 }
 
 bool caps_within(const Cred& a, const Cred& b) {

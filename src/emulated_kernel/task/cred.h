@@ -14,8 +14,8 @@ struct Kstat;
 inline constexpr int CAP_LAST_CAP_NR = 40;  // CAP_CHECKPOINT_RESTORE, Linux 5.9 and later
 inline constexpr uint64_t CAP_FULL = (1ULL << (CAP_LAST_CAP_NR + 1)) - 1;
 
-class Cred : public RefCounted {
- public:
+// What a Cred holds: copied and compared as a whole.
+struct CredFields {
   uint32_t uid = 1000, euid = 1000, suid = 1000, fsuid = 1000;
   uint32_t gid = 1000, egid = 1000, sgid = 1000, fsgid = 1000;
   std::vector<uint32_t> groups;
@@ -26,6 +26,13 @@ class Cred : public RefCounted {
   // Where the capabilities are valid; ids are kernel-wide ones.
   Ref<const UserNamespace> user_ns = initial_user_ns();
 
+  bool operator==(const CredFields&) const = default;
+};
+
+class Cred : public RefCounted, public CredFields {
+ public:
+  Cred() = default;
+  explicit Cred(const CredFields& f) : CredFields(f) {}
   // Over what belongs to the whole system (capable()).
   bool capable(int cap) const { return user_ns->initial() && capable_here(cap); }
   // In its own user namespace.
@@ -38,8 +45,8 @@ class Cred : public RefCounted {
   // Kernel-wide id of uid 0 of the own user namespace, NO_ID if it has none.
   uint32_t root_uid() const { return user_ns->kuid(0); }
   bool in_group(uint32_t gid_) const;
-  Ref<Cred> copy() const;
-  bool same_as(const Cred& other) const;
+  Ref<Cred> copy() const { return make_ref<Cred>(static_cast<const CredFields&>(*this)); }
+  bool same_as(const CredFields& other) const { return other == *this; }
 };
 
 class Task;

@@ -16,8 +16,8 @@ void set_bit(DoorbellBits& to, uint32_t id) {
 }
 
 // The host would wake the kernel thread on an idle CPU if there is one: an interrupt and a CPU that leaves
-// its sleep, 20 to 100 us. Here it takes 8, and who rings has nothing to do meanwhile. The kernel thread
-// undoes it, or it could not get away from a guest that computes.
+// its sleep, 20 to 100 us. Here it takes 8 to 10, and who rings has nothing to do meanwhile. The kernel
+// thread undoes it, or it could not get away from a guest that computes.
 static void pull_kernel(const Channel* ch) {
   constexpr uint32_t WORDS = 16;
   const uint32_t cpu = ch->host_cpu - 1;
