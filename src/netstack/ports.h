@@ -62,6 +62,8 @@ class PortTable {
   bool tcp_;
   bool started_ = false;
   uint32_t rover_ = 0;
+  static constexpr size_t SWEEP_MIN = 64;
+  size_t sweep_at_ = SWEEP_MIN;
   std::unordered_map<uint16_t, List> by_port_;
 };
 

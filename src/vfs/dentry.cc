@@ -10,6 +10,7 @@ class DentryLru {
   static constexpr size_t MAX = 32768;
 
   void touch(Dentry& d) {
+    if (d.passing_) return;
     if (d.is_linked()) {
       list_.splice(list_.end(), list_, list_.iterator_to(d));
       return;
@@ -49,7 +50,9 @@ static DentryLru& lru() {
 void dentry_cache_shrink() { lru().shrink(); }
 
 Dentry::Dentry(Ref<Dentry> parent, std::string name, Ref<Inode> inode)
-    : parent_(std::move(parent)), name_(std::move(name)), inode_(std::move(inode)) {}
+    : parent_(std::move(parent)), name_(std::move(name)), inode_(std::move(inode)) {
+  passing_ = (parent_ && parent_->passing_) || (inode_ && !inode_->cache_unused());
+}
 
 Dentry::~Dentry() {
   unhash();

@@ -63,6 +63,7 @@ class Dentry final
   Ref<Inode> inode_;
   std::unordered_map<std::string_view, Dentry*> children_;  // keys view the children's name_
   bool hashed_ = false, deleted_ = false, anonymous_ = false;
+  bool passing_ = false;  // goes with its last user (Inode::cache_unused)
   friend class DentryLru;
 };
 

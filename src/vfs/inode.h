@@ -147,6 +147,9 @@ class Inode : public RefCounted {
   virtual bool revalidate() { return true; }
   // For directories: may "no such entry" be cached? Must be false if entries appear by themselves.
   virtual bool cache_negative() const { return true; }
+  // For directories: may the cache keep it and what is below while nobody uses them? False if they vanish by
+  // themselves: nobody would ever take them out.
+  virtual bool cache_unused() const { return true; }
 
   // --- Symbolic links ---
   virtual Result<std::string> readlink();

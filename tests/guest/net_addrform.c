@@ -41,8 +41,12 @@ static void listed(const char* what, const char* table, int port) {
 }
 
 int main(void) {
-  puts("-- errors");
   int l = socket(AF_INET6, SOCK_STREAM, 0);
+  if (to_ipv4(l, AF_INET, 4) == -1 && errno == ENOPROTOOPT) {
+    puts("SKIPPED: this kernel has no IPV6_ADDRFORM (later ones have dropped it)");
+    return 77;
+  }
+  puts("-- errors");
   SAY(to_ipv4(l, AF_INET, 4));
   SAY(to_ipv4(l, AF_INET, 2));
   SAY(to_ipv4(l, AF_INET6, 4));

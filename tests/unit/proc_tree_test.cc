@@ -10,6 +10,7 @@
 #include "emulated_kernel/sched/scheduler.h"
 #include "emulated_kernel/task/pid_table.h"
 #include "unit/fiber_world.h"
+#include "vfs/dentry.h"
 #include "vfs/procfs/procfs.h"
 #include "vfs/pseudo.h"
 #include "vfs/sysfs/sysfs.h"
@@ -138,6 +139,22 @@ TEST_F(ProcTree, InodesDieWithTheProcess) {
   Task& again = process(100, "second");
   again.start_time_ns = clock.now;
   EXPECT_FALSE(comm->revalidate()) << "another process with the same number";
+}
+
+TEST_F(ProcTree, NamesOfProcessesAreCachedOnlyWhileInUse) {
+  const auto root = Dentry::make_root(procfs_root());
+  process(100, "first");
+  Ref<Dentry> status = root->lookup("100").value()->lookup("status").value();
+  ASSERT_FALSE(status->negative());
+  EXPECT_EQ(root->lookup("100").value()->lookup("status").value(), status);
+  EXPECT_NE(root->cached("100"), nullptr);
+  EXPECT_EQ(root->cached("100")->cached("nonsense"), nullptr);
+  EXPECT_TRUE(root->lookup("100").value()->lookup("nonsense").value()->negative());
+  EXPECT_EQ(root->cached("100")->cached("nonsense"), nullptr);
+  status = nullptr;
+  EXPECT_EQ(root->cached("100"), nullptr) << "else one would stay for every process that looked at itself";
+  root->lookup("uptime").value();
+  EXPECT_NE(root->cached("uptime"), nullptr);
 }
 
 TEST_F(ProcTree, SelfIsTheCaller) {

@@ -45,6 +45,7 @@ class TaskOwnedDir : public PseudoDir {
   TaskOwnedDir(Ref<SuperBlock> sb, uint32_t perm, TaskId id, uint64_t ino);
   Result<Kstat> stat() override { return owned_by(attr, id_); }
   bool revalidate() override { return id_.find() != nullptr; }
+  bool cache_unused() const override { return false; }
 
  protected:
   // ESRCH... as ENOENT: the process is gone.
