@@ -85,7 +85,8 @@ def wait_first(lines):
     rt_sigreturn(2) gives back what the call before the signal returned, which is then the wait."""
     i = 1
     while i < len(lines) - 2:
-        if (lines[i].startswith("--- SIGCHLD") and lines[i + 1].startswith("rt_sigreturn(") and
+        if (lines[i].startswith("--- SIGCHLD") and not lines[i - 1].startswith("wait4(") and
+                lines[i + 1].startswith("rt_sigreturn(") and
                 result_of(lines[i + 1]) == result_of(lines[i - 1])):
             for j in range(i + 2, min(i + 2 + MOST_BEFORE_WAIT, len(lines))):
                 if lines[j].startswith("--- "):
@@ -141,7 +142,7 @@ def threads(text):
         for where in PIDS:
             rest = where.sub(named, rest)
         by_pid[pid].lines.append(normal(rest))
-    return {t.name: own_contents(t.lines) for t in by_pid.values()}
+    return {t.name: own_contents(wait_first(t.lines)) for t in by_pid.values()}
 
 
 def normal(line):
