@@ -20,9 +20,10 @@ PROGRAMS = [
         'net_tcp_flow', 'signal_actions', 'timer_interval', 'epoll_events', 'fork_basic', 'signal_restart', 'futex_pi',
         'poll_select', 'signalfd_read', 'eventfd_timerfd', 'unix_stream')],
 ]
-
-
 # Programs whose files have random names, or that print addresses, are not in the list: there two runs differ.
+RUNS = 4  # at most, of a program
+
+
 def trace(command, log, scratch):
     work = os.path.join(scratch, 'work')  # the same for all runs
     shutil.rmtree(work, ignore_errors=True)
@@ -45,18 +46,19 @@ def main():
         for command in PROGRAMS:
             if not shutil.which(command[0]):
                 continue
-            one, two, three = [os.path.join(scratch, name) for name in ('one', 'two', 'three')]
-            trace(command, one, scratch)
-            trace(command, two, scratch)
-            status, verdict = compare(one, two)
-            done += 1
-            same += status == 0
-            if status == 1:
-                # A native run repeats badly now and then: a loaded machine interrupts what is timed. That is what
-                # --also is for.
-                trace(command, three, scratch)
+            # A native run repeats badly now and then: a loaded machine interrupts what is timed. That is what --also is
+            # for: what the runs before differed in is no difference.
+            logs = [os.path.join(scratch, str(i)) for i in range(RUNS)]
+            trace(command, logs[0], scratch)
+            for i in range(1, RUNS):
+                trace(command, logs[i], scratch)
+                also = [option for log in logs[1:i] for option in ('--also', log)]
+                status, verdict = compare(logs[0], logs[i], *also)
+                if status != 1:
+                    break
                 print(f'      {verdict[:300]}')
-                status, verdict = compare(one, two, '--also', three)
+            done += 1
+            same += status == 0 and i == 1
             failed += status != 0
             print(f"{'ok  ' if status == 0 else 'FAIL'} {os.path.basename(command[0])} {' '.join(command[1:])[:40]!r}: {verdict[:300]}")
     print(f'{done} pairs: {same} without a difference, {done - same - failed} with variation, {failed} with differences')
