@@ -116,6 +116,7 @@ void fibers_run(std::function<void()> turn) {
   fibers.turn = std::move(turn);
   fibers.quit = false;
   switch_to(new_fiber());
+  delete fibers.previous;  // the one whose loop has ended
 }
 
 void fibers_quit() { fibers.quit = true; }
