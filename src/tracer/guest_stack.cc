@@ -14,6 +14,7 @@
 
 #include "emulated_kernel/mm/page.h"
 #include "emulated_kernel/platform_files.h"
+#include "tracer/fault_guard.h"
 #include "tracer/guest_elf.h"
 
 // Exported by libunwind for programs like this one, declared in no header.
@@ -100,6 +101,7 @@ class Unwinder {
 
   static Unwinder& self(void* arg) { return *static_cast<Unwinder*>(arg); }
   void walk();
+  void walk(unw_addr_space_t space);
   void name_frames();
   std::string line(const Frame& f) const;
   Module* module_at(uint64_t addr);
@@ -137,6 +139,13 @@ void Unwinder::walk() {
   unw_addr_space_t space = unw_create_addr_space(&accessors, 0);
   if (space == nullptr) return;
   unw_set_caching_policy(space, UNW_CACHE_NONE);
+  // A register rule that names a register which does not exist makes libunwind 1.6 read far outside of its
+  // tables. What was found before stands.
+  (void)survives_faults([&] { walk(space); });
+  unw_destroy_addr_space(space);
+}
+
+void Unwinder::walk(unw_addr_space_t space) {
   unw_cursor_t cursor;
   bool exact = true;  // the first frame and what a signal interrupted did not call anything
   if (unw_init_remote(&cursor, space, this) == 0) {
@@ -147,7 +156,6 @@ void Unwinder::walk() {
       exact = unw_is_signal_frame(&cursor) > 0;
     } while (frames_.size() < MAX_DEPTH && unw_step(&cursor) > 0);
   }
-  unw_destroy_addr_space(space);
 }
 
 Module* Unwinder::module_at(uint64_t addr) {

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <random>
 
+#include "tracer/fault_guard.h"
 #include "tracer/host_files.h"
 
 namespace starry {
@@ -145,6 +147,27 @@ TEST_F(GuestStackTest, survivesTablesThatAreWrong) {
     guest_stack_outer(mm, lines);
     EXPECT_LE(lines.size(), 64u);
   }
+}
+
+TEST(FaultGuard, aFaultEndsOnlyWhatIsGuarded) {
+  void* page = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  auto* word = static_cast<volatile int*>(page);
+  int before = 0, after = 0;
+  EXPECT_TRUE(survives_faults([&] { before = 1; }));
+  EXPECT_FALSE(survives_faults([&] {
+    before = 2;
+    after = *word;
+    after = 3;
+  }));
+  EXPECT_FALSE(survives_faults([&] {
+    EXPECT_FALSE(survives_faults([&] { after = *word; }));
+    before = 4;
+    after = *word;
+  }));
+  EXPECT_EQ(before, 4);
+  EXPECT_EQ(after, 0);
+  EXPECT_EXIT(after = *word, ::testing::KilledBySignal(SIGSEGV), "");
+  munmap(page, 4096);
 }
 
 }  // namespace
