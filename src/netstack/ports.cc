@@ -46,7 +46,8 @@ bool PortTable::conflicts(const PortUser& u, uint16_t port) {
 }
 
 void PortTable::adopt(PortUser& u, uint16_t port) {
-  // Users leave by themselves; their empty lists go now and then, so that a table does not grow with its history.
+  // Users leave by themselves; their empty lists go now and then, so that a table does not grow with its
+  // history.
   if (by_port_.size() >= sweep_at_) {
     std::erase_if(by_port_, [](const auto& entry) { return entry.second.empty(); });
     sweep_at_ = std::max(SWEEP_MIN, 2 * by_port_.size());
