@@ -170,6 +170,7 @@ class GuestThread final : public HostThread {
   void resume() override;
   void resume_signal(const ResumeSignal&) override;
   Result<SavedFrame> load_signal_frame() override;
+  Result<void> load_left_fp() override;
   Result<int64_t> run_ops(std::span<const HostOp> ops) override;
   Result<void> run_op_on_return(const HostOp& op) override;
   void gather_ops() override { gathering_ = true; }
@@ -261,6 +262,7 @@ class GuestThread final : public HostThread {
   bool op_left_ = false;   // of run_op_on_return(): it is in the channel
   bool op_given_ = false;  // it went with the last reply
   std::vector<HostOp> gathered_;
+  bool fp_left_ = false;  // of load_signal_frame(): the FP state is still to be taken from Channel::fp_at
   uint32_t seen_ring_ = 0;
   uint64_t seen_napped_ = 0;
   uint64_t cpu_base_ns_ = 0;   // what the carrier used for others

@@ -9,7 +9,7 @@ namespace starry::stub {
 
 using namespace chan;
 
-static_assert(offsetof(Channel, continuation) == 480 && offsetof(Channel, regs) == 512 &&
+static_assert(offsetof(Channel, continuation) == 456 && offsetof(Channel, regs) == 512 &&
               offsetof(GuestRegs, rax) == 104 && offsetof(GuestRegs, rip) == 128);
 
 namespace {
@@ -24,6 +24,17 @@ bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
   if (!write_outs(ch)) ch->regs.rax = static_cast<uint64_t>(-14);  // EFAULT: unmapped meanwhile
   if (ch->set_fs) sys(__NR_arch_prctl, ARCH_SET_FS, ch->regs.fs_base);
   return true;
+}
+
+// Carries out ACT_SIGNAL. False: it is to be done in a host signal frame, and nothing is spoilt for that.
+bool enter_handler_here(Channel* ch) {
+  constexpr uint64_t TF = 0x100, NT = 0x4000;  // with NT iretq faults
+  if (g.frame.fp_size == 0 || ch->ops_first != 0 || ch->set_fs != 0 || ch->sig.handler >= GUEST_END)
+    return false;
+  take_result(ch);
+  if ((ch->regs.eflags & (TF | NT)) != 0 || !write_outs(ch) || !build_frame_here(ch)) return false;
+  ch->continuation = ch->regs.rip;
+  stub_fast_leave(ch, this_area());
 }
 
 // FUTEX_WAKE of a private futex that nobody waits for, as most are that unlock a mutex. The kernel counts a
@@ -74,6 +85,9 @@ extern "C" Channel* stub_fast_call(Channel* ch) {
         ch->op_result = run_ops(ch);
         ch->event = EV_DONE;
         break;
+      case ACT_SIGNAL:
+        if (!enter_handler_here(ch)) stub_gate_trap();
+        return ch;
       default:
         stub_gate_trap();
     }

@@ -81,6 +81,9 @@ void bring_futex(Channel* ch) {
 void bring_nested(Channel* ch, uint64_t nr, const void* first) {
   const GuestRegs& r = ch->regs;
   switch (nr) {
+    case __NR_rt_sigreturn:
+      bring(ch, r.rsp, sizeof(SavedContext));
+      break;
     case __NR_writev:
     case __NR_pwritev:
     case __NR_pwritev2:

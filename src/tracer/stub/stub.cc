@@ -146,11 +146,24 @@ bool start(Channel* ch, ucontext* uc) {
   return carry_out(ch, uc);
 }
 
+// The kernel has taken everything else from the guest's signal frame: a fault of the guest, as in Linux.
+void report_bad_fp(Channel* ch, const ucontext* uc) {
+  save_regs(ch, uc);
+  ch->in_count = 0;
+  ch->event = EV_FAULT;
+  memset(ch->siginfo, 0, sizeof ch->siginfo);
+  auto* si = reinterpret_cast<siginfo_t*>(ch->siginfo);
+  si->si_signo = SIGSEGV;
+  si->si_code = SI_KERNEL;
+  ch->trap_no = ch->error_code = 0;
+}
+
 // Does what the kernel asks. True: the guest goes on with what `uc` then holds. False: there is an event
 // in the channel to report.
 bool carry_out(Channel* ch, ucontext* uc) {
   switch (ch->action) {
     case ACT_RESUME:
+    case ACT_RETURN:
     case ACT_SIGNAL: {
       run_first_ops(ch);
       bool good = write_outs(ch);
@@ -162,6 +175,8 @@ bool carry_out(Channel* ch, ucontext* uc) {
       if (ch->action == ACT_SIGNAL && !build_frame(ch, uc)) {
         save_regs(ch, uc);
         ch->event = EV_BAD_FRAME;
+      } else if (ch->action == ACT_RETURN && !load_fp(ch, uc)) {
+        report_bad_fp(ch, uc);
       } else if (area->kicked != 0) {  // while this call waited in the stub, where kicks are not blocked
         area->kicked = 0;
         save_regs(ch, uc);
@@ -180,8 +195,8 @@ bool carry_out(Channel* ch, ucontext* uc) {
       ch->op_result = run_ops(ch);
       ch->event = EV_DONE;
       break;
-    case ACT_LOAD_FRAME:
-      ch->op_result = load_frame(ch, uc) ? 0 : -14;
+    case ACT_LOAD_FP:
+      ch->op_result = load_fp(ch, uc) ? 0 : -14;
       ch->event = EV_DONE;
       break;
     case ACT_CLONE:
@@ -267,6 +282,7 @@ void on_kick(int, siginfo_t*, void* ctx) {
   Channel* ch = area->channel;
   if (area->started == 0) {  // from stub_main
     area->started = 1;
+    learn_frame_format(uc);
     if (!start(ch, uc)) serve(ch, uc);
     return;
   }
