@@ -159,6 +159,7 @@ struct Channel {
   uint32_t host_cpu;    // 1 + the one that the carrier is bound to
   uint64_t patch_site;  // of slot 0: the instruction that is being rewritten; breakpoints there wait
   uint64_t fp_at;       // of ACT_RETURN: where the guest's signal frame has the FP state; 0: it has none
+  uint64_t rseq_at;  // struct rseq of the thread, which the kernel looks at before it enters a handler; or 0
   Window out[MAX_OUT];
   Op ops[MAX_OPS];
   SignalFrame sig;
@@ -196,6 +197,8 @@ struct Precopy {
   uint32_t size;  // fixed size, or bytes per unit of len_arg
 };
 inline constexpr uint32_t MAX_PRECOPY = 3, PRECOPY_SYSCALLS = 512;
+
+inline constexpr uint32_t RSEQ_BYTES = 28;  // of it that come along
 
 // Of InfoPage::futex_waiters; what it counts for another address only costs a look into the kernel.
 inline constexpr uint32_t FUTEX_BUCKET_BITS = 9;

@@ -254,6 +254,7 @@ class GuestThread final : public HostThread {
   Task* task_ = nullptr;
   GuestRegs regs_{}, event_regs_{};  // event_regs_: what the stub has in the channel
   chan::Answers answers_;            // what was published
+  uint64_t rseq_at_ = 0;             // of the task, as the stub knows it
   uint64_t host_fs_ = 0;             // fs_base that the carrier has
   State state_ = State::in_kernel;
   bool waited_ = false;  // the call gave up its emulated CPU

@@ -32,6 +32,7 @@ GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
   process_->threads.push_back(this);
   ChannelTable::instance().attach(this, id_);
   ch_->id = id_;
+  ch_->rseq_at = 0;
 }
 
 GuestThread::GuestThread(Ref<GuestProcess> process, Carrier c)
@@ -47,6 +48,7 @@ GuestThread::GuestThread(Ref<GuestProcess> process, Carrier c)
       tid_(c.tid),
       bound_cpu_(c.bound_cpu) {
   __atomic_store_n(&ch_->answers.valid, 0, __ATOMIC_RELEASE);
+  ch_->rseq_at = 0;
   process_->threads.push_back(this);
   ChannelTable::instance().attach_again(this, id_);
 }
@@ -135,7 +137,10 @@ void GuestThread::finish_outs() {
   ch_->regs_changed = changed;
   ch_->rax = regs_.rax;
   ch_->set_fs = set_fs;
-  if (task_ != nullptr) StubAnswers::publish(*task_, ch_, answers_);
+  if (task_ != nullptr) {
+    StubAnswers::publish(*task_, ch_, answers_);
+    if (rseq_at_ != task_->rseq) ch_->rseq_at = rseq_at_ = task_->rseq;
+  }
   host_fs_ = regs_.fs_base;
   out_count_ = 0;
   in_count_ = 0;

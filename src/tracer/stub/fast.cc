@@ -14,8 +14,6 @@ static_assert(offsetof(Channel, continuation) == 456 && offsetof(Channel, regs) 
 
 namespace {
 
-constexpr uint64_t GUEST_END = 0x7ffffffff000;  // GUEST_TASK_SIZE of mm/mm.h
-
 // Carries out a reply. True: the channel holds the registers that the guest goes on with.
 bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
   take_result(ch);
@@ -28,11 +26,9 @@ bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
 
 // Carries out ACT_SIGNAL. False: it is to be done in a host signal frame, and nothing is spoilt for that.
 bool enter_handler_here(Channel* ch) {
-  constexpr uint64_t TF = 0x100, NT = 0x4000;  // with NT iretq faults
-  if (g.frame.fp_size == 0 || ch->ops_first != 0 || ch->set_fs != 0 || ch->sig.handler >= GUEST_END)
-    return false;
   take_result(ch);
-  if ((ch->regs.eflags & (TF | NT)) != 0 || !write_outs(ch) || !build_frame_here(ch)) return false;
+  if (ch->ops_first != 0 || ch->set_fs != 0 || !can_leave_to(ch->sig.handler, ch->regs.eflags)) return false;
+  if (!write_outs(ch) || !build_frame_here(ch)) return false;
   ch->continuation = ch->regs.rip;
   stub_fast_leave(ch, this_area());
 }

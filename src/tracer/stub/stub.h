@@ -103,6 +103,16 @@ struct Globals {
 };
 extern Globals g;
 
+inline constexpr uint64_t GUEST_END = 0x7ffffffff000;  // GUEST_TASK_SIZE of mm/mm.h
+
+// Whether stub_fast_leave() can go there with these flags: iretq faults where the host's own would not be
+// noticed, and single steps are better left to the host.
+inline bool can_leave_to(uint64_t rip, uint64_t eflags) {
+  constexpr uint64_t TF = 0x100, NT = 0x4000;
+  return g.frame.fp_size != 0 && rip < GUEST_END && (eflags & TF) == 0 &&
+         (__builtin_ia32_readeflags_u64() & NT) == 0;
+}
+
 // channel_io.cc
 // Adds a channel to one of the doorbell's sets.
 void set_bit(chan::DoorbellBits& to, uint32_t id);
@@ -130,6 +140,8 @@ inline void take_result(chan::Channel* ch) {
 // Copies the inputs of a system call into the channel. What faults is left out: the kernel finds out when it
 // looks.
 void precopy(chan::Channel* ch, uint64_t nr);
+// The same where the guest was interrupted: a handler may be the answer.
+void precopy_interrupted(chan::Channel* ch);
 // Copies the outputs to the guest's memory; false after a fault.
 bool write_outs(chan::Channel* ch);
 // Takes descriptors from the supervisor. 0, or a negative errno.
