@@ -164,6 +164,12 @@ static volatile int mode;
 static void edit(int sig, siginfo_t* si, void* context) {
   (void)sig, (void)si;
   ucontext_t* uc = context;
+  uint8_t* fp = (uint8_t*)uc->uc_mcontext.fpregs;
+  const uint32_t xstate_size = *(uint32_t*)(fp + 480);
+  if (mode == 3) uc->uc_mcontext.fpregs->mxcsr |= 1u << 31;
+  if (mode == 4) fp[512 + 7] |= 0x40;  // a component that no machine has
+  if (mode == 5) fp[xstate_size] ^= 1;
+  if (mode == 6) fp[464] ^= 1;
   if (mode == 0) uc->uc_mcontext.fpregs = (void*)0x1000;
   if (mode == 1) uc->uc_mcontext.fpregs = NULL;
   if (mode == 2) uc->uc_mcontext.gregs[REG_RIP] = (greg_t)0xdead000000000000;
@@ -180,6 +186,7 @@ static void edited(const char* name, int how) {
     prepare(i, SIGUSR1);
     if (sigsetjmp(out, 1) != 0) continue;
     call_it();
+    if (how >= 5) expect(memcmp(s.xmm_out, s.xmm_in, 256) == 0, "vector registers of the old state");
     if (how == 1) expect(memcmp(s.xmm_out, zero, 256) == 0, "vector registers without a state");
   }
   sigset_t now;
@@ -259,6 +266,10 @@ int main(void) {
   edited("bad FP state", 0);
   edited("no FP state", 1);
   edited("bad place", 2);
+  edited("bad MXCSR", 3);
+  edited("bad header", 4);
+  edited("no end", 5);
+  edited("no extended state", 6);
   together();
   with_nested_task_flag();
   among_others();

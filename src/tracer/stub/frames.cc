@@ -14,11 +14,12 @@ struct FpSw {
   uint32_t xstate_size;
 };
 constexpr uint32_t FP_MAGIC1 = 0x46505853, FP_MAGIC2 = 0x46505845;
-constexpr size_t FP_SW_AT = 464, XSAVE_HEADER_END = 576;
+constexpr size_t MXCSR_AT = 24, FP_SW_AT = 464, LEGACY_SIZE = 512, XSAVE_HEADER_END = 576;
+constexpr uint32_t DEFAULT_MXCSR = 0x1f80;
 
 // What XRSTOR needs to make every component what it is at first.
 struct FreshFp {
-  uint32_t legacy[128] = {0x37f, 0, 0, 0, 0, 0, 0x1f80};  // x87 control word, MXCSR
+  uint32_t legacy[128] = {0x37f, 0, 0, 0, 0, 0, DEFAULT_MXCSR};  // x87 control word, MXCSR
   uint64_t header[8] = {};
 };
 static_assert(sizeof(FreshFp) == XSAVE_HEADER_END);
@@ -27,7 +28,7 @@ static_assert(sizeof(FreshFp) == XSAVE_HEADER_END);
 
 size_t fp_size(const void* fp) {
   auto* sw = reinterpret_cast<const FpSw*>(static_cast<const char*>(fp) + FP_SW_AT);
-  return sw->magic1 == FP_MAGIC1 && sw->extended_size < 32768 ? sw->extended_size : 512;
+  return sw->magic1 == FP_MAGIC1 && sw->extended_size < 32768 ? sw->extended_size : LEGACY_SIZE;
 }
 
 void save_regs(Channel* ch, const ucontext* uc) {
@@ -50,8 +51,8 @@ void load_regs(ucontext* uc, const Channel* ch) {
 void fresh_fp(ucontext* uc) {
   char* fp = reinterpret_cast<char*>(uc->uc_mcontext.fpstate);
   if (fp == nullptr || fp_size(fp) <= XSAVE_HEADER_END) return;
-  *reinterpret_cast<uint64_t*>(fp + 512) = 0;
-  *reinterpret_cast<uint32_t*>(fp + 24) = 0x1f80;
+  *reinterpret_cast<uint64_t*>(fp + LEGACY_SIZE) = 0;
+  memcpy(fp + MXCSR_AT, &DEFAULT_MXCSR, sizeof DEFAULT_MXCSR);
 }
 
 // The frame that Linux builds (arch/x86/kernel/signal_64.c): return address, ucontext, siginfo; FP state
@@ -156,29 +157,64 @@ static_assert(sizeof(SavedContext) == sizeof(ucontext) &&
               offsetof(SavedContext, fpstate) == offsetof(ucontext, uc_mcontext.fpstate) &&
               offsetof(SavedContext, mask) == offsetof(ucontext, uc_sigmask));
 
+namespace {
+
+// What the FP state in a guest's frame is good for, by the rules of Linux (arch/x86/kernel/fpu/signal.c).
+enum class FpKind { bad, legacy, whole };
+struct GuestFp {
+  FpKind kind = FpKind::bad;
+  uint32_t size;      // bytes to take
+  uint64_t features;  // to take; the others become what they are at first
+};
+
+constexpr uint64_t FP_AND_SSE = 3, SSE_AND_AVX = 6;
+
+// `host`: the FP state of the host's frame.
+GuestFp check_fp(const char* from, const char* host) {
+  FpSw known, sw;
+  uint32_t mxcsr, mask, end = 0;
+  uint64_t header[8];
+  memcpy(&known, host + FP_SW_AT, sizeof known);
+  memcpy(&mask, host + MXCSR_AT + 4, sizeof mask);
+  if (stub_copy(&sw, from + FP_SW_AT, sizeof sw) != 0 ||
+      stub_copy(&mxcsr, from + MXCSR_AT, sizeof mxcsr) != 0)
+    return {};
+  const bool sized = known.magic1 == FP_MAGIC1 && sw.magic1 == FP_MAGIC1 &&
+                     sw.xstate_size >= XSAVE_HEADER_END && sw.xstate_size <= known.xstate_size &&
+                     sw.xstate_size <= sw.extended_size;
+  if (sized && stub_copy(&end, from + sw.xstate_size, sizeof end) != 0) return {};
+  const bool whole = sized && end == FP_MAGIC2;
+  const uint64_t features = whole ? known.xfeatures & sw.xfeatures : FP_AND_SSE;
+  if ((features & SSE_AND_AVX) != 0 && (mxcsr & ~(mask != 0 ? mask : 0xffbf)) != 0) return {};
+  if (!whole) return {FpKind::legacy, LEGACY_SIZE, features};
+  if (stub_copy(header, from + LEGACY_SIZE, sizeof header) != 0) return {};
+  if ((header[0] & ~known.xfeatures) != 0 || header[1] != 0 || header[2] != 0) return {};
+  return {FpKind::whole, sw.xstate_size, features};
+}
+
+}  // namespace
+
 bool load_fp(const Channel* ch, ucontext* uc) {
   char* fp = reinterpret_cast<char*>(uc->uc_mcontext.fpstate);
   const char* from = reinterpret_cast<const char*>(ch->fp_at);
-  if (from == nullptr) fresh_fp(uc);
-  if (fp != nullptr && from != nullptr) {
-    size_t fps = fp_size(fp);
-    alignas(8) char sw[48];  // software bytes 464..511 stay the host's
-    memcpy(sw, fp + FP_SW_AT, sizeof sw);
-    uint32_t magic;
-    if (stub_copy(&magic, from + FP_SW_AT, 4) != 0) return false;
-    size_t n = magic == FP_MAGIC1 ? fps : 512;
-    if (stub_copy(fp, from, n) != 0) return false;
-    memcpy(fp + FP_SW_AT, sw, sizeof sw);
-    auto* mxcsr = reinterpret_cast<uint32_t*>(fp + 24);
-    *mxcsr &= 0xffff;
-    if (fps > 576) {
-      auto* hdr = reinterpret_cast<uint64_t*>(fp + 512);
-      if (n <= 512) hdr[0] |= 3;
-      hdr[0] &= reinterpret_cast<FpSw*>(sw)->xfeatures;
-      for (int i = 1; i < 8; ++i) hdr[i] = 0;
-    }
-    if (fps > 4) memcpy(fp + fps - 4, &FP_MAGIC2, 4);
+  if (fp == nullptr) return true;
+  const GuestFp g = from != nullptr ? check_fp(from, fp) : GuestFp{};
+  char kept[LEGACY_SIZE - FP_SW_AT];  // these bytes, and the mask, stay the host's
+  uint32_t mask;
+  memcpy(kept, fp + FP_SW_AT, sizeof kept);
+  memcpy(&mask, fp + MXCSR_AT + 4, sizeof mask);
+  const bool good = g.kind != FpKind::bad && stub_copy(fp, from, g.size) == 0;
+  memcpy(fp + FP_SW_AT, kept, sizeof kept);
+  memcpy(fp + MXCSR_AT + 4, &mask, sizeof mask);
+  if (!good) {
+    fresh_fp(uc);
+    return from == nullptr;
   }
+  if (fp_size(fp) <= XSAVE_HEADER_END) return true;
+  auto* header = reinterpret_cast<uint64_t*>(fp + LEGACY_SIZE);
+  header[0] = (g.kind == FpKind::whole ? header[0] : FP_AND_SSE) & g.features;
+  for (int i = 1; i < 8; ++i) header[i] = 0;
+  if ((g.features & SSE_AND_AVX) == 0) memcpy(fp + MXCSR_AT, &DEFAULT_MXCSR, sizeof DEFAULT_MXCSR);
   return true;
 }
 
