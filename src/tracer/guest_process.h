@@ -64,6 +64,8 @@ class ChannelTable {
   // A carrier whose call had to wait was woken on an idle CPU: it takes longer to ring again than spinning
   // for it is worth.
   bool woke_sleeper = false;
+  // A carrier was kicked, or enters a handler, which mostly is short: however rare calls are, one comes soon.
+  bool comes_soon = false;
   Calm calm;
   // Before an action that takes pages away: nobody spins from now on.
   void calm_down(uint32_t calls);

@@ -165,6 +165,7 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
   set_state(State::in_guest);
   // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
   if (s.again) kick();
+  ChannelTable::instance().comes_soon = true;
   reply(ACT_SIGNAL);
 }
 
@@ -280,6 +281,7 @@ int GuestThread::host_tid() const {
 void GuestThread::kick() {
   if (state_ != State::in_guest || process_->dead) return;
   __atomic_store_n(&ch_->kicked, 1, __ATOMIC_SEQ_CST);
+  ChannelTable::instance().comes_soon = true;
   syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
 }
 
