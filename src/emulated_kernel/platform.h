@@ -69,13 +69,15 @@ class HostThread {
   virtual void resume() = 0;
   // The same, entering a signal handler. An unwritable frame comes back as an EventKind::bad_frame.
   virtual void resume_signal(const ResumeSignal&) = 0;
-  // For rt_sigreturn(2): loads the frame at regs().rsp, FP state included, into regs() and the
-  // carrier; `mask`/`altstack` receive what the frame holds. Suspends the fiber. EFAULT if bad.
+  // For rt_sigreturn(2): loads regs() from the frame at regs().rsp; mask and alternate stack of it are the
+  // result. The carrier takes its FP state on the way back (a fault then comes as EventKind::fault), or in
+  // load_left_fp(), which suspends the fiber: before anything else is done with that state. EFAULT.
   struct SavedFrame {
     uint64_t mask = 0, altstack_sp = 0, altstack_size = 0;
     uint32_t altstack_flags = 0;
   };
   virtual Result<SavedFrame> load_signal_frame() = 0;
+  virtual Result<void> load_left_fp() { return {}; }
   // Runs mapping operations in the address space, in order, stopping at the first failure. Suspends
   // the calling fiber (which keeps its emulated CPU) until done. Value of the last one, or its errno.
   virtual Result<int64_t> run_ops(std::span<const HostOp> ops) = 0;

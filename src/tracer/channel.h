@@ -50,7 +50,8 @@ enum Action : uint32_t {
   ACT_SIGNAL,      // the same, then build `sig` on the guest's stack
   ACT_OPS,         // run ops[0..nops)
   ACT_EMPTY,       // the same, and the FP state is that of a new program
-  ACT_LOAD_FRAME,  // rt_sigreturn: frame at regs.rsp -> regs, FP state, saved
+  ACT_RETURN,      // ACT_RESUME of rt_sigreturn: with the FP state at fp_at
+  ACT_LOAD_FP,     // only takes that state, before something else is done
   ACT_CLONE,       // new carrier thread in slot new_slot
   ACT_REUSE,       // the carrier of slot new_slot, which waits, gets a copy of our frame
   ACT_FORK,        // new host process, its carrier in the same slot of its own channels
@@ -98,6 +99,19 @@ struct Answers {
   uint32_t value[ANSWER_COUNT] = {};
 };
 
+// struct ucontext of Linux up to the signal mask, as rt_sigreturn finds it at the stack pointer.
+struct SavedContext {
+  uint64_t uc_flags, uc_link;
+  uint64_t altstack_sp;
+  uint32_t altstack_flags, pad;
+  uint64_t altstack_size;
+  uint64_t regs[18];  // in the order of GuestRegs, up to eflags
+  uint64_t other[5];
+  uint64_t fpstate;
+  uint64_t reserved[8];
+  uint64_t mask;
+};
+
 // How a carrier waits for the kernel's answer.
 enum Parked : uint32_t {
   PARKED_NOT,     // it spins, or does not wait
@@ -118,8 +132,6 @@ struct Channel {
   uint64_t op_cycles;  // of the CPU's counter, that ACT_OPS took
   uint64_t trap_no, error_code;
   uint8_t siginfo[128];
-  uint64_t saved_mask, saved_sp, saved_size;  // from ACT_LOAD_FRAME
-  uint32_t saved_flags;
   uint32_t futex_own_wakes;
   Window in[MAX_IN];
   uint64_t continuation;  // of the stub's: where in the trampoline the guest goes on
@@ -146,6 +158,8 @@ struct Channel {
   uint32_t id;          // bit number in the doorbell
   uint32_t host_cpu;    // 1 + the one that the carrier is bound to
   uint64_t patch_site;  // of slot 0: the instruction that is being rewritten; breakpoints there wait
+  uint64_t fp_at;       // of ACT_RETURN: where the guest's signal frame has the FP state; 0: it has none
+  uint64_t rseq_at;  // struct rseq of the thread, which the kernel looks at before it enters a handler; or 0
   Window out[MAX_OUT];
   Op ops[MAX_OPS];
   SignalFrame sig;
@@ -183,6 +197,8 @@ struct Precopy {
   uint32_t size;  // fixed size, or bytes per unit of len_arg
 };
 inline constexpr uint32_t MAX_PRECOPY = 3, PRECOPY_SYSCALLS = 512;
+
+inline constexpr uint32_t RSEQ_BYTES = 28;  // of it that come along
 
 // Of InfoPage::futex_waiters; what it counts for another address only costs a look into the kernel.
 inline constexpr uint32_t FUTEX_BUCKET_BITS = 9;

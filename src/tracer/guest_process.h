@@ -64,6 +64,8 @@ class ChannelTable {
   // A carrier whose call had to wait was woken on an idle CPU: it takes longer to ring again than spinning
   // for it is worth.
   bool woke_sleeper = false;
+  // A carrier was kicked, or enters a handler, which mostly is short: however rare calls are, one comes soon.
+  bool comes_soon = false;
   Calm calm;
   // Before an action that takes pages away: nobody spins from now on.
   void calm_down(uint32_t calls);
@@ -170,6 +172,7 @@ class GuestThread final : public HostThread {
   void resume() override;
   void resume_signal(const ResumeSignal&) override;
   Result<SavedFrame> load_signal_frame() override;
+  Result<void> load_left_fp() override;
   Result<int64_t> run_ops(std::span<const HostOp> ops) override;
   Result<void> run_op_on_return(const HostOp& op) override;
   void gather_ops() override { gathering_ = true; }
@@ -253,6 +256,7 @@ class GuestThread final : public HostThread {
   Task* task_ = nullptr;
   GuestRegs regs_{}, event_regs_{};  // event_regs_: what the stub has in the channel
   chan::Answers answers_;            // what was published
+  uint64_t rseq_at_ = 0;             // of the task, as the stub knows it
   uint64_t host_fs_ = 0;             // fs_base that the carrier has
   State state_ = State::in_kernel;
   bool waited_ = false;  // the call gave up its emulated CPU
@@ -261,6 +265,7 @@ class GuestThread final : public HostThread {
   bool op_left_ = false;   // of run_op_on_return(): it is in the channel
   bool op_given_ = false;  // it went with the last reply
   std::vector<HostOp> gathered_;
+  bool fp_left_ = false;  // of load_signal_frame(): the FP state is still to be taken from Channel::fp_at
   uint32_t seen_ring_ = 0;
   uint64_t seen_napped_ = 0;
   uint64_t cpu_base_ns_ = 0;   // what the carrier used for others

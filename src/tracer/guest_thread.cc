@@ -32,6 +32,7 @@ GuestThread::GuestThread(Ref<GuestProcess> process, uint32_t slot)
   process_->threads.push_back(this);
   ChannelTable::instance().attach(this, id_);
   ch_->id = id_;
+  ch_->rseq_at = 0;
 }
 
 GuestThread::GuestThread(Ref<GuestProcess> process, Carrier c)
@@ -47,6 +48,7 @@ GuestThread::GuestThread(Ref<GuestProcess> process, Carrier c)
       tid_(c.tid),
       bound_cpu_(c.bound_cpu) {
   __atomic_store_n(&ch_->answers.valid, 0, __ATOMIC_RELEASE);
+  ch_->rseq_at = 0;
   process_->threads.push_back(this);
   ChannelTable::instance().attach_again(this, id_);
 }
@@ -135,7 +137,10 @@ void GuestThread::finish_outs() {
   ch_->regs_changed = changed;
   ch_->rax = regs_.rax;
   ch_->set_fs = set_fs;
-  if (task_ != nullptr) StubAnswers::publish(*task_, ch_, answers_);
+  if (task_ != nullptr) {
+    StubAnswers::publish(*task_, ch_, answers_);
+    if (rseq_at_ != task_->rseq) ch_->rseq_at = rseq_at_ = task_->rseq;
+  }
   host_fs_ = regs_.fs_base;
   out_count_ = 0;
   in_count_ = 0;
@@ -146,7 +151,7 @@ void GuestThread::resume() {
   if (state_ != State::in_kernel) return;
   finish_outs();
   set_state(State::in_guest);
-  reply(ACT_RESUME);
+  reply(std::exchange(fp_left_, false) ? ACT_RETURN : ACT_RESUME);
 }
 
 void GuestThread::resume_signal(const ResumeSignal& s) {
@@ -160,6 +165,7 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
   set_state(State::in_guest);
   // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
   if (s.again) kick();
+  ChannelTable::instance().comes_soon = true;
   reply(ACT_SIGNAL);
 }
 
@@ -200,10 +206,26 @@ Result<void> GuestThread::enter_frame() {
 }
 
 Result<HostThread::SavedFrame> GuestThread::load_signal_frame() {
-  ch_->regs = regs_;
-  TRY(run_action(ACT_LOAD_FRAME));
-  read_regs();
-  return SavedFrame{ch_->saved_mask, ch_->saved_sp, ch_->saved_size, ch_->saved_flags};
+  SavedContext c;
+  // A tracer may have changed what the stub brought along.
+  const bool traced = task_ != nullptr && task_->ptrace;
+  if (traced || !window_read(regs_.rsp, &c, sizeof c)) {
+    auto n = process_->peek(regs_.rsp, &c, sizeof c);
+    if (!n.ok() || *n != sizeof c) return Error{EFAULT};
+  }
+  constexpr uint64_t FIX_EFLAGS = 0x50dd5;  // as Linux: only the flags that a user may set
+  const uint64_t eflags = regs_.eflags;
+  static_assert(sizeof c.regs == offsetof(GuestRegs, fs_base));
+  std::memcpy(&regs_, c.regs, sizeof c.regs);
+  regs_.eflags = (eflags & ~FIX_EFLAGS) | (regs_.eflags & FIX_EFLAGS);
+  fp_left_ = true;
+  ch_->fp_at = c.fpstate;
+  return SavedFrame{c.mask, c.altstack_sp, c.altstack_size, c.altstack_flags};
+}
+
+Result<void> GuestThread::load_left_fp() {
+  if (std::exchange(fp_left_, false)) TRY(run_action(ACT_LOAD_FP));
+  return {};
 }
 
 Result<void> GuestThread::send_ops(std::span<const HostOp> ops) {
@@ -259,6 +281,7 @@ int GuestThread::host_tid() const {
 void GuestThread::kick() {
   if (state_ != State::in_guest || process_->dead) return;
   __atomic_store_n(&ch_->kicked, 1, __ATOMIC_SEQ_CST);
+  ChannelTable::instance().comes_soon = true;
   syscall(SYS_tgkill, process_->host_pid(), host_tid(), KICK_SIGNAL);
 }
 
@@ -419,6 +442,7 @@ void GuestThread::load_event() {
   waited_ = false;
   if (op_given_) ChannelTable::instance().calm.pages_taken(ch_->op_cycles, platform().monotonic_ns());
   op_given_ = false;
+  fp_left_ = false;
   account_naps();
   futex_wakes_ = ch_->futex_wakes;
   futex_own_wakes_ = ch_->futex_own_wakes;

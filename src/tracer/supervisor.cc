@@ -195,7 +195,8 @@ void Supervisor::idle(uint64_t deadline) {
   // Only a guest in user mode can ring soon. For a moment it costs more to set the host's timer than to wait.
   const bool soon = deadline - start < MAX_KERNEL_SPIN_NS;
   const bool woke_sleeper = std::exchange(table.woke_sleeper, false);
-  if (scheduler().cpus_in_use() > 0 && may_spin() && (soon || (!woke_sleeper && !near_))) {
+  const bool comes_soon = std::exchange(table.comes_soon, false);
+  if (scheduler().cpus_in_use() > 0 && may_spin() && (soon || comes_soon || (!woke_sleeper && !near_))) {
     // A thread that spins where the one runs that it waits for keeps it from running. The host would not move
     // either of them for milliseconds: guests are bound.
     leave_cpus(guest_cpus());
@@ -206,7 +207,7 @@ void Supervisor::idle(uint64_t deadline) {
       }
       uint64_t t = host_platform.monotonic_ns();
       if (t >= deadline) return;
-      if (t - start > spin_ns_ && !soon) break;
+      if (t - start > (near_ ? SHORT_SPIN_NS : spin_ns_) && !soon) break;
     }
   }
   table.check_assisted();

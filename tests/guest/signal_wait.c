@@ -23,10 +23,12 @@ static void* spin(void* arg) {
   }
   return NULL;
 }
+static volatile int slept;
 static void* sleeper(void* arg) {
   int fd = *(int*)arg;
   char b;
   long r = read(fd, &b, 1);
+  slept = 1;
   printf("thread read %ld %s\n", r, r < 0 ? strerror(errno) : "");
   return NULL;
 }
@@ -144,8 +146,10 @@ int main(void) {
   int p[2];
   if (pipe(p) != 0) return 1;
   pthread_create(&t, NULL, sleeper, &p[0]);
-  usleep(30000);
-  pthread_kill(t, SIGUSR2);
+  while (!slept) {  // on a busy machine it may take its time to get there
+    usleep(30000);
+    pthread_kill(t, SIGUSR2);
+  }
   pthread_join(t, NULL);
   printf("tgkill errors: %ld", syscall(SYS_tgkill, getpid(), 0x3fffff, 0));
   printf(" %d", errno);

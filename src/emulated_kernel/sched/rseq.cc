@@ -84,7 +84,8 @@ bool load_cs(Task& t, uint64_t addr, RseqCs* cs) {
 // Outside a section the pointer is stale and goes; inside, the thread continues at the abort handler.
 bool fix_ip(Task& t) {
   RseqArea area;
-  if (!peek(t, t.rseq, &area, RSEQ_FEATURE_SIZE)) return false;
+  if (!t.host->window_read(t.rseq, &area, RSEQ_FEATURE_SIZE) && !peek(t, t.rseq, &area, RSEQ_FEATURE_SIZE))
+    return false;
   if (area.rseq_cs == 0) return true;
   RseqCs cs;
   if (!load_cs(t, area.rseq_cs, &cs)) return false;

@@ -101,6 +101,7 @@ void run_on(Task& t) {
 
 // Handles everything that is pending. `restart` is a restart code or 0.
 void handle_signals(Task& t, int restart) {
+  take_left_fp(t);
   for (;;) {
     if (t.sig.killed) {
       exit_task(t, t.group->exit_status);
@@ -152,6 +153,11 @@ void handle_signals(Task& t, int restart) {
 }
 
 }  // namespace
+
+void take_left_fp(Task& t) {
+  const auto r = t.host->load_left_fp();
+  if (!r.ok() && r.error().code == EFAULT) force_signal(t, siginfo_kernel(SIGSEGV));
+}
 
 void exit_to_user(Task& t, const SysResult* syscall_result) {
   if (t.exited) return;

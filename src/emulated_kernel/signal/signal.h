@@ -26,6 +26,8 @@ void force_signal(Task& target, const SigInfo& info);
 void fault_to_signal(Task& t, const SigInfo& info);  // for EventKind::fault
 // EventKind::bad_frame: the frame of the handler being entered could not be written.
 void signal_bad_frame(Task& t);
+// After rt_sigreturn(2), before somebody looks at the FP state or more is done with it. Suspends the fiber.
+void take_left_fp(Task& t);
 // Makes `t` look at its signals soon: ends its sleep, or interrupts its user code.
 void notify_signal(Task& t);
 

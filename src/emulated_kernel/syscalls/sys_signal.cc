@@ -151,6 +151,7 @@ SysResult sys_rt_sigreturn(Task& t) {
     return 0;
   }
   set_blocked(t, frame->mask);
+  if (t.ptrace) take_left_fp(t);  // it may look at the registers
   GuestStackT ss{};
   ss.sp = frame->altstack_sp;
   ss.size = frame->altstack_size;

@@ -9,12 +9,10 @@ namespace starry::stub {
 
 using namespace chan;
 
-static_assert(offsetof(Channel, continuation) == 480 && offsetof(Channel, regs) == 512 &&
+static_assert(offsetof(Channel, continuation) == 456 && offsetof(Channel, regs) == 512 &&
               offsetof(GuestRegs, rax) == 104 && offsetof(GuestRegs, rip) == 128);
 
 namespace {
-
-constexpr uint64_t GUEST_END = 0x7ffffffff000;  // GUEST_TASK_SIZE of mm/mm.h
 
 // Carries out a reply. True: the channel holds the registers that the guest goes on with.
 bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
@@ -24,6 +22,15 @@ bool resume_here(Channel* ch, uint64_t rip, uint64_t rsp, uint64_t eflags) {
   if (!write_outs(ch)) ch->regs.rax = static_cast<uint64_t>(-14);  // EFAULT: unmapped meanwhile
   if (ch->set_fs) sys(__NR_arch_prctl, ARCH_SET_FS, ch->regs.fs_base);
   return true;
+}
+
+// Carries out ACT_SIGNAL. False: it is to be done in a host signal frame, and nothing is spoilt for that.
+bool enter_handler_here(Channel* ch) {
+  take_result(ch);
+  if (ch->ops_first != 0 || ch->set_fs != 0 || !can_leave_to(ch->sig.handler, ch->regs.eflags)) return false;
+  if (!write_outs(ch) || !build_frame_here(ch)) return false;
+  ch->continuation = ch->regs.rip;
+  stub_fast_leave(ch, this_area());
 }
 
 // FUTEX_WAKE of a private futex that nobody waits for, as most are that unlock a mutex. The kernel counts a
@@ -74,6 +81,9 @@ extern "C" Channel* stub_fast_call(Channel* ch) {
         ch->op_result = run_ops(ch);
         ch->event = EV_DONE;
         break;
+      case ACT_SIGNAL:
+        if (!enter_handler_here(ch)) stub_gate_trap();
+        return ch;
       default:
         stub_gate_trap();
     }

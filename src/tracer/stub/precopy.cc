@@ -81,6 +81,19 @@ void bring_futex(Channel* ch) {
 void bring_nested(Channel* ch, uint64_t nr, const void* first) {
   const GuestRegs& r = ch->regs;
   switch (nr) {
+    case __NR_rt_sigreturn:
+      bring(ch, r.rsp, sizeof(SavedContext));
+      bring(ch, ch->rseq_at, RSEQ_BYTES);
+      break;
+    case __NR_kill:
+    case __NR_tkill:
+    case __NR_tgkill:
+    case __NR_rt_sigqueueinfo:
+    case __NR_rt_tgsigqueueinfo:
+    case __NR_rt_sigsuspend:
+    case __NR_pause:
+      bring(ch, ch->rseq_at, RSEQ_BYTES);
+      break;
     case __NR_writev:
     case __NR_pwritev:
     case __NR_pwritev2:
@@ -95,6 +108,13 @@ void bring_nested(Channel* ch, uint64_t nr, const void* first) {
 }
 
 }  // namespace
+
+void precopy_interrupted(Channel* ch) {
+  ch->in_count = 0;
+  ch->in_used = 0;
+  ch->futex_known = 0;
+  bring(ch, ch->rseq_at, RSEQ_BYTES);
+}
 
 void precopy(Channel* ch, uint64_t nr) {
   ch->in_count = 0;

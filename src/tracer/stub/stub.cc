@@ -146,11 +146,24 @@ bool start(Channel* ch, ucontext* uc) {
   return carry_out(ch, uc);
 }
 
+// The kernel has taken everything else from the guest's signal frame: a fault of the guest, as in Linux.
+void report_bad_fp(Channel* ch, const ucontext* uc) {
+  save_regs(ch, uc);
+  precopy_interrupted(ch);
+  ch->event = EV_FAULT;
+  memset(ch->siginfo, 0, sizeof ch->siginfo);
+  auto* si = reinterpret_cast<siginfo_t*>(ch->siginfo);
+  si->si_signo = SIGSEGV;
+  si->si_code = SI_KERNEL;
+  ch->trap_no = ch->error_code = 0;
+}
+
 // Does what the kernel asks. True: the guest goes on with what `uc` then holds. False: there is an event
 // in the channel to report.
 bool carry_out(Channel* ch, ucontext* uc) {
   switch (ch->action) {
     case ACT_RESUME:
+    case ACT_RETURN:
     case ACT_SIGNAL: {
       run_first_ops(ch);
       bool good = write_outs(ch);
@@ -162,12 +175,15 @@ bool carry_out(Channel* ch, ucontext* uc) {
       if (ch->action == ACT_SIGNAL && !build_frame(ch, uc)) {
         save_regs(ch, uc);
         ch->event = EV_BAD_FRAME;
+      } else if (ch->action == ACT_RETURN && !load_fp(ch, uc)) {
+        report_bad_fp(ch, uc);
       } else if (area->kicked != 0) {  // while this call waited in the stub, where kicks are not blocked
         area->kicked = 0;
         save_regs(ch, uc);
-        ch->in_count = 0;
+        precopy_interrupted(ch);
         ch->event = EV_KICKED;
       } else {
+        if (ch->action == ACT_SIGNAL || !good) save_regs(ch, uc);  // for leave()
         skip_rewritten(uc);
         return true;
       }
@@ -180,8 +196,8 @@ bool carry_out(Channel* ch, ucontext* uc) {
       ch->op_result = run_ops(ch);
       ch->event = EV_DONE;
       break;
-    case ACT_LOAD_FRAME:
-      ch->op_result = load_frame(ch, uc) ? 0 : -14;
+    case ACT_LOAD_FP:
+      ch->op_result = load_fp(ch, uc) ? 0 : -14;
       ch->event = EV_DONE;
       break;
     case ACT_CLONE:
@@ -228,9 +244,30 @@ void serve(Channel* ch, ucontext* uc) {
 
 void serve_kick(Channel* ch, ucontext* uc) {
   save_regs(ch, uc);
-  ch->in_count = 0;
+  precopy_interrupted(ch);
   ch->event = EV_KICKED;
   serve(ch, uc);
+}
+
+constexpr uint64_t KICKS = 1ULL << (KICK_SIGNAL - 1);
+void block_kicks() { sys(__NR_rt_sigprocmask, SIG_BLOCK, u(&KICKS), 0, 8); }
+
+// Back to the guest, with what `uc` holds, from a handler that does not block kicks: without the host's
+// sigreturn, which takes as long as a system call. The channel holds the same, but for the place in a
+// trampoline. Returns if it is to be the host's all the same; then no kick can come any more.
+void leave(Channel* ch, ucontext* uc) {
+  Area* area = this_area();
+  const auto& m = uc->uc_mcontext;
+  const void* fp = m.fpstate;
+  const bool possible = fp != nullptr && can_leave_to(m.rip, m.eflags);
+  if (possible && stub_load_fp(fp, g.frame.fp_features) == 0) {
+    ch->continuation = m.rip;
+    stub_fast_leave(ch, area);
+  }
+  block_kicks();
+  if (area->kicked == 0) return;
+  area->kicked = 0;
+  serve_kick(ch, uc);
 }
 
 void on_sigsys(int, siginfo_t* si, void* ctx) {
@@ -247,17 +284,20 @@ void on_sigsys(int, siginfo_t* si, void* ctx) {
     } else if (!carry_out(ch, uc)) {
       serve(ch, uc);
     }
-    return;
+    return leave(ch, uc);
   }
+  // A kick before the event is answered by the event.
+  __atomic_store_n(&area->kicked, 0, __ATOMIC_RELAXED);
   save_regs(ch, uc);
   // int 0x80: a number of another table, which this kernel does not have.
   if (si->_sifields._sigsys._arch != AUDIT_ARCH_X86_64) ch->regs.rax = ~0ULL;
   ch->event = EV_SYSCALL;
   precopy(ch, ch->regs.rax);
   if (!report_call(ch))
-    uc->uc_mcontext.rax = 0;
+    ch->regs.rax = uc->uc_mcontext.rax = 0;
   else if (!carry_out(ch, uc))
     serve(ch, uc);
+  leave(ch, uc);
 }
 
 void on_kick(int, siginfo_t*, void* ctx) {
@@ -267,8 +307,9 @@ void on_kick(int, siginfo_t*, void* ctx) {
   Channel* ch = area->channel;
   if (area->started == 0) {  // from stub_main
     area->started = 1;
+    learn_frame_format(uc);
     if (!start(ch, uc)) serve(ch, uc);
-    return;
+    return leave(ch, uc);
   }
   if (rip >= u(stub_fast_exit) && rip < u(stub_fast_exit_end)) {
     load_regs(uc, ch);
@@ -278,6 +319,7 @@ void on_kick(int, siginfo_t*, void* ctx) {
   }
   area->kicked = 0;
   serve_kick(ch, uc);
+  leave(ch, uc);
 }
 
 void on_fault(int sig, siginfo_t* si, void* ctx) {
@@ -297,7 +339,7 @@ void on_fault(int sig, siginfo_t* si, void* ctx) {
   if (in_stub(rip)) sys(__NR_exit_group, 139);
   Channel* ch = this_area()->channel;
   save_regs(ch, uc);
-  ch->in_count = 0;
+  precopy_interrupted(ch);
   ch->event = EV_FAULT;
   memcpy(ch->siginfo, si, sizeof ch->siginfo);
   ch->trap_no = uc->uc_mcontext.trapno;
@@ -309,7 +351,8 @@ void on_fault(int sig, siginfo_t* si, void* ctx) {
   for (;;) sys(__NR_exit_group, 1);
 }
 
-void set_handler(int sig, void (*fn)(int, siginfo_t*, void*)) {
+// `mask`: blocked meanwhile. Never the synchronous ones, which the guarded accesses need.
+void set_handler(int sig, void (*fn)(int, siginfo_t*, void*), uint64_t mask) {
   struct {
     void (*handler)(int, siginfo_t*, void*);
     uint64_t flags;
@@ -319,9 +362,7 @@ void set_handler(int sig, void (*fn)(int, siginfo_t*, void*)) {
   sa.handler = fn;
   sa.flags = SA_SIGINFO | SA_ONSTACK | SA_RESTORER | SA_NODEFER;
   sa.restorer = stub_restorer;
-  // Everything but the synchronous ones, which the guarded accesses need.
-  sa.mask = ~((1ULL << (SIGSEGV - 1)) | (1ULL << (SIGBUS - 1)) | (1ULL << (SIGILL - 1)) |
-              (1ULL << (SIGFPE - 1)) | (1ULL << (SIGTRAP - 1)));
+  sa.mask = mask;
   if (sys(__NR_rt_sigaction, static_cast<uint64_t>(sig), u(&sa), 0, 8) != 0) die();
 }
 
@@ -351,8 +392,8 @@ void start_on_area() {
   if (sys(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) die();
   // The carrier waits in the frame of this signal; the kernel resumes it somewhere else. It is sent
   // before the filter is in force, which allows no call that sends signals.
-  uint64_t none = 0, kick = 1ULL << (KICK_SIGNAL - 1);
-  sys(__NR_rt_sigprocmask, SIG_SETMASK, u(&kick), 0, 8);
+  uint64_t none = 0;
+  block_kicks();
   sys(__NR_tgkill, static_cast<uint64_t>(sys(__NR_getpid)), static_cast<uint64_t>(sys(__NR_gettid)),
       KICK_SIGNAL);
   if (sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, u(&fprog)) != 0) die();
@@ -366,6 +407,7 @@ extern "C" void stub_child(ucontext* uc) {
   Area* area = this_area();
   Channel* ch = area->channel;
   sys(__NR_arch_prctl, ARCH_SET_GS, u(area));
+  block_kicks();  // the host's sigreturn is needed: it sets the signal stack
   if (!start(ch, uc)) serve(ch, uc);
   stub_sigreturn(uc);
 }
@@ -403,8 +445,8 @@ extern "C" void stub_main(uint64_t* sp) {
     uint64_t size;
   } ss = {signal_stack_of(area), 0, 0, SIGNAL_STACK_SIZE};
   if (sys(__NR_sigaltstack, u(&ss), 0) != 0) die();
-  set_handler(SIGSYS, on_sigsys);
-  set_handler(KICK_SIGNAL, on_kick);
-  for (int sig : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP}) set_handler(sig, on_fault);
+  set_handler(SIGSYS, on_sigsys, 0);
+  set_handler(KICK_SIGNAL, on_kick, 0);
+  for (int sig : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP}) set_handler(sig, on_fault, KICKS);
   stub_call_on(reinterpret_cast<char*>(area) - 64, start_on_area);
 }

@@ -42,6 +42,8 @@ void stub_restorer();
 long stub_clone(uint64_t flags, void* child_uc, uint32_t* ptid, uint32_t* ctid, uint64_t tls);
 long stub_copy(void* dst, const void* src, size_t n);
 long stub_copy_string(char* dst, const char* src, size_t max);
+long stub_save_fp(void* to, uint64_t features);
+long stub_load_fp(const void* from, uint64_t features);
 long stub_cmpxchg(uint32_t* p, uint32_t expected, uint32_t desired);
 [[noreturn]] void stub_call_on(void* stack_top, void (*fn)());
 extern char stub_guard_start[], stub_guard_end[], stub_guard_fixup[], stub_gate_start[], stub_gate_end[];
@@ -53,6 +55,7 @@ extern void (*stub_fast_target)();
 extern starry::chan::Channel* stub_lone_channel;
 extern uint64_t stub_lone_stack;
 [[noreturn]] void stub_gate_trap();
+[[noreturn]] void stub_fast_leave(starry::chan::Channel* ch, starry::chan::Area* area);
 extern char stub_gate_trap_return[], stub_fast_exit[], stub_fast_exit_end[];
 
 void* memcpy(void* d, const void* s, size_t n);
@@ -84,11 +87,31 @@ inline chan::Area* this_area() {
 }
 inline uint64_t signal_stack_of(const chan::Area* area) { return u(area) - chan::SIGNAL_STACK_SIZE; }
 
+// What all host signal frames have in common.
+struct FrameFormat {
+  uint64_t uc_flags;
+  uint16_t cs, ss;
+  uint32_t fp_size;  // 0: not known
+  uint64_t fp_features;
+  char fp_sw[48];  // struct _fpx_sw_bytes
+};
+
 struct Globals {
   uint64_t vdso = 0;
   long supervisor = 0;  // its pid
+  FrameFormat frame = {};
 };
 extern Globals g;
+
+inline constexpr uint64_t GUEST_END = 0x7ffffffff000;  // GUEST_TASK_SIZE of mm/mm.h
+
+// Whether stub_fast_leave() can go there with these flags: iretq faults where the host's own would not be
+// noticed, and single steps are better left to the host.
+inline bool can_leave_to(uint64_t rip, uint64_t eflags) {
+  constexpr uint64_t TF = 0x100, NT = 0x4000;
+  return g.frame.fp_size != 0 && rip < GUEST_END && (eflags & TF) == 0 &&
+         (__builtin_ia32_readeflags_u64() & NT) == 0;
+}
 
 // channel_io.cc
 // Adds a channel to one of the doorbell's sets.
@@ -117,6 +140,8 @@ inline void take_result(chan::Channel* ch) {
 // Copies the inputs of a system call into the channel. What faults is left out: the kernel finds out when it
 // looks.
 void precopy(chan::Channel* ch, uint64_t nr);
+// The same where the guest was interrupted: a handler may be the answer.
+void precopy_interrupted(chan::Channel* ch);
 // Copies the outputs to the guest's memory; false after a fault.
 bool write_outs(chan::Channel* ch);
 // Takes descriptors from the supervisor. 0, or a negative errno.
@@ -143,8 +168,12 @@ size_t fp_size(const void* fp);  // bytes of the FP state of a host frame
 void fresh_fp(ucontext* uc);
 // Builds the signal frame that ch->sig describes and makes `uc` enter the handler; false after a fault.
 bool build_frame(chan::Channel* ch, ucontext* uc);
-// rt_sigreturn: the guest's frame starts 8 bytes below rsp (its return address is popped already).
-bool load_frame(chan::Channel* ch, ucontext* uc);
+// Remembers what a host frame looks like.
+void learn_frame_format(const ucontext* uc);
+// The same as build_frame() for ch->regs and the FP state that the CPU has, which is a fresh one then.
+bool build_frame_here(chan::Channel* ch);
+// rt_sigreturn: makes the FP state at ch->fp_at that of `uc`; false after a fault.
+bool load_fp(const chan::Channel* ch, ucontext* uc);
 
 // sites.cc
 // If `uc` is about to execute the place behind a `syscall` that became a jump: makes it go on with what was

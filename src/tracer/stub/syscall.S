@@ -78,6 +78,34 @@ stub_cmpxchg:
     lock cmpxchg %edx, (%rdi)
     mov %eax, %eax
     ret
+// long stub_save_fp(void* to, uint64_t features): XSAVE as it is in a signal frame; 0, or -1 after a fault
+    .globl stub_save_fp
+stub_save_fp:
+    xor %ecx, %ecx
+    mov %rcx, 512(%rdi)
+    mov %rcx, 520(%rdi)
+    mov %rcx, 528(%rdi)
+    mov %rcx, 536(%rdi)
+    mov %rcx, 544(%rdi)
+    mov %rcx, 552(%rdi)
+    mov %rcx, 560(%rdi)
+    mov %rcx, 568(%rdi)
+    mov %rsi, %rax
+    mov %rsi, %rdx
+    shr $32, %rdx
+    xsave64 (%rdi)
+    orl $3, 512(%rdi)
+    xor %eax, %eax
+    ret
+// long stub_load_fp(const void* from, uint64_t features): 0, or -1 after a fault
+    .globl stub_load_fp
+stub_load_fp:
+    mov %rsi, %rax
+    mov %rsi, %rdx
+    shr $32, %rdx
+    xrstor64 (%rdi)
+    xor %eax, %eax
+    ret
 stub_guard_end:
 stub_guard_fixup:
     mov $-1, %rax
