@@ -30,8 +30,8 @@ def traced(name, tracer, command):
     os.chmod(place, 0o777)
     open(log, "w").close()
     os.chmod(log, 0o666)
-    # The order of Python's sets decides when its memory runs out.
-    env = dict(ENV, HOME="/tmp", PYTHONHASHSEED="0")
+    # The order of Python's sets decides when its memory runs out, and so does the address of its own arenas.
+    env = dict(ENV, HOME="/tmp", PYTHONHASHSEED="0", PYTHONMALLOC="malloc", PYTHONSAFEPATH="1", PYTHONNOUSERSITE="1")
     r = subprocess.run(AS_USER + tracer + ["-o", log] + command, cwd=place, env=env, timeout=120,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with open(log, errors="surrogateescape") as f:

@@ -68,7 +68,7 @@ git init -q r; cd r; echo a >f; touch -d 2020-01-01 f; git add f; git -c user.na
 ENCODE = ["ffmpeg", "-v", "error", "-nostdin", "-filter_threads", "1", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=5", "-t", "1",
          "-c:v", "libx264", "-threads", "1", "-x264-params", "threads=1"]
 
-PYTHON = ["python3", "-I", "-S", "-c"]
+PYTHON = ["python3", "-S", "-c"]  # not -I: see trace_agrees.py, traced()
 
 PROGRAMS = [
     ("true", ["true"]),
