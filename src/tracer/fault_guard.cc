@@ -17,8 +17,7 @@ void on_fault(int signo) {
 }  // namespace
 
 bool survives_faults(const std::function<void()>& fn) {
-  struct sigaction guard {
-  }, old_segv, old_bus;
+  struct sigaction guard = {}, old_segv, old_bus;
   guard.sa_handler = on_fault;
   guard.sa_flags = SA_NODEFER;
   sigjmp_buf here;

@@ -139,8 +139,8 @@ void Unwinder::walk() {
   unw_addr_space_t space = unw_create_addr_space(&accessors, 0);
   if (space == nullptr) return;
   unw_set_caching_policy(space, UNW_CACHE_NONE);
-  // A register rule that names a register which does not exist makes libunwind 1.6 read far outside of its
-  // tables. What was found before stands.
+  // libunwind 1.6 does not check all that a table says: a wrong one can make it read anywhere (GuestStackTest
+  // met that). What was found before stands.
   (void)survives_faults([&] { walk(space); });
   unw_destroy_addr_space(space);
 }

@@ -163,7 +163,7 @@ void GuestThread::resume_signal(const ResumeSignal& s) {
        s.saved_mask, s.altstack_sp,    s.altstack_size, {}};
   std::memcpy(f.siginfo, s.siginfo, sizeof f.siginfo);
   set_state(State::in_guest);
-  // The stub has the kick blocked until it leaves for the handler: the carrier comes back from there.
+  // In the stub a kick is only noted: the carrier comes back when it leaves for the handler.
   if (s.again) kick();
   ChannelTable::instance().comes_soon = true;
   reply(ACT_SIGNAL);

@@ -11,6 +11,22 @@
     .set AREA_KICKED, 16
     .set CONTINUATION, 456
     .set REGS, 512
+// All but rcx, r11, rsp, rip and flags, from the channel in rcx.
+    .macro load_regs
+    mov REGS+0(%rcx), %r8
+    mov REGS+8(%rcx), %r9
+    mov REGS+16(%rcx), %r10
+    mov REGS+32(%rcx), %r12
+    mov REGS+40(%rcx), %r13
+    mov REGS+48(%rcx), %r14
+    mov REGS+56(%rcx), %r15
+    mov REGS+64(%rcx), %rdi
+    mov REGS+72(%rcx), %rsi
+    mov REGS+80(%rcx), %rbp
+    mov REGS+88(%rcx), %rbx
+    mov REGS+96(%rcx), %rdx
+    mov REGS+104(%rcx), %rax
+    .endm
     .data
     .balign 64
     .globl stub_fast_target, stub_lone_channel, stub_lone_stack
@@ -70,19 +86,7 @@ stub_fast_shared:
 stub_fast_exit:
     cmpl $0, AREA_KICKED(%rsp)
     jne 1f
-    mov REGS+0(%rcx), %r8
-    mov REGS+8(%rcx), %r9
-    mov REGS+16(%rcx), %r10
-    mov REGS+32(%rcx), %r12
-    mov REGS+40(%rcx), %r13
-    mov REGS+48(%rcx), %r14
-    mov REGS+56(%rcx), %r15
-    mov REGS+64(%rcx), %rdi
-    mov REGS+72(%rcx), %rsi
-    mov REGS+80(%rcx), %rbp
-    mov REGS+88(%rcx), %rbx
-    mov REGS+96(%rcx), %rdx
-    mov REGS+104(%rcx), %rax
+    load_regs
     pushq REGS+136(%rcx)
     popfq
     mov REGS+24(%rcx), %r11
@@ -103,20 +107,8 @@ stub_fast_leave:
     mov %cs, %eax
     push %rax
     pushq CONTINUATION(%rcx)
-    mov REGS+0(%rcx), %r8
-    mov REGS+8(%rcx), %r9
-    mov REGS+16(%rcx), %r10
     mov REGS+24(%rcx), %r11
-    mov REGS+32(%rcx), %r12
-    mov REGS+40(%rcx), %r13
-    mov REGS+48(%rcx), %r14
-    mov REGS+56(%rcx), %r15
-    mov REGS+64(%rcx), %rdi
-    mov REGS+72(%rcx), %rsi
-    mov REGS+80(%rcx), %rbp
-    mov REGS+88(%rcx), %rbx
-    mov REGS+96(%rcx), %rdx
-    mov REGS+104(%rcx), %rax
+    load_regs
     mov REGS+112(%rcx), %rcx
     iretq
 stub_fast_exit_end:
